@@ -1,0 +1,1 @@
+"""A small host for identity connectors."""

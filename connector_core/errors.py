@@ -1,0 +1,201 @@
+"""Every exception of the project: one root, grouped by what the reader must do about it.
+
+Engines catch the groups, never the leaves. ``exit_code`` is the command line's exit code for the group, ``code`` a
+word that scripts can compare; both are part of the public contract.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ConnectorCoreError(Exception):
+    """The root. ``message`` says what and where, ``hint`` what to do next (or is None)."""
+
+    code: ClassVar[str] = "unexpected"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+# -- say it differently ----------------------------------------------------------------------------------------
+
+
+class UsageError(ConnectorCoreError):
+    """The request itself cannot be understood."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A connector, connection, user, role or event that nobody here knows."""
+
+    code = "unknown_name"
+
+
+class AmbiguousName(UsageError):
+    """A name that fits more than one thing."""
+
+    code = "ambiguous_name"
+
+
+class Unsupported(UsageError):
+    """The connector lacks the hook for this; no request was made."""
+
+    code = "unsupported"
+
+
+# -- a person must fix the configuration -----------------------------------------------------------------------
+
+
+class ConfigurationError(ConnectorCoreError):
+    """A setting is missing or wrong."""
+
+    code = "configuration"
+    exit_code = 3
+
+
+class StateError(ConfigurationError):
+    """The state file cannot be used: not ours, newer than this program, unreadable, or its disk is full."""
+
+    code = "state"
+
+
+# -- a person must renew the credentials -----------------------------------------------------------------------
+
+
+class CredentialsRefused(ConnectorCoreError):
+    """The application refuses the credentials (401, 403). Stops the whole run at once (P72)."""
+
+    code = "credentials_refused"
+    exit_code = 4
+
+
+# -- the application failed: wait and try again, or look at it -------------------------------------------------
+
+
+class ApplicationError(ConnectorCoreError):
+    """The application failed, refused the operation, or could not be reached."""
+
+    code = "application_failed"
+    exit_code = 5
+
+
+class Unreachable(ApplicationError):
+    """No connection, or it broke, or it took too long; nothing is known about what the application did."""
+
+    code = "unreachable"
+
+
+class RateLimited(ApplicationError):
+    """The application asks to slow down and the time allowed for waiting is used up.
+
+    ``retry_after`` is in seconds, or None where the application named no time.
+    """
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class ProtocolError(ApplicationError):
+    """The reply is not what the protocol promises: not JSON, too large, a redirect, rows missing."""
+
+    code = "protocol"
+
+
+class NotFound(ApplicationError):
+    """The application says, in its protocol's own words, that there is no such thing (P55)."""
+
+    code = "not_found"
+
+
+class Conflict(ApplicationError):
+    """The application says that such a thing exists already (P45, P46)."""
+
+    code = "conflict"
+
+
+class OperationRefused(ApplicationError):
+    """The application understood and declined: a limit, an owner, a rule (P52, P57)."""
+
+    code = "refused"
+
+
+class StreamExpired(ApplicationError):
+    """The cursors of this stream are no longer good; it must be read from its beginning (P13)."""
+
+    code = "stream_expired"
+
+
+# -- set this record aside and go on ---------------------------------------------------------------------------
+
+
+class RowRejected(ConnectorCoreError):
+    """One row cannot be read. The page goes on without it; the sync cannot be complete."""
+
+    code = "row_rejected"
+
+
+# -- the answer would not be the whole truth -------------------------------------------------------------------
+
+
+class IncompleteError(ConnectorCoreError):
+    """There is no complete picture to answer from."""
+
+    code = "incomplete"
+    exit_code = 6
+
+
+class NoPicture(IncompleteError):
+    """Nothing was ever published for this connection."""
+
+    code = "no_picture"
+
+
+# -- come back later -------------------------------------------------------------------------------------------
+
+
+class Busy(ConnectorCoreError):
+    """Another process syncs or applies on this connection."""
+
+    code = "busy"
+    exit_code = 7
+
+
+# -- a guard said no -------------------------------------------------------------------------------------------
+
+
+class GuardRefused(ConnectorCoreError):
+    """A safety rule of this host forbids it; the hint says which switch allows it, where one does."""
+
+    code = "guard_refused"
+    exit_code = 8
+
+
+# -- stopped, resumable ----------------------------------------------------------------------------------------
+
+
+class Interrupted(ConnectorCoreError):
+    """Stopped on request; the same call again goes on from here."""
+
+    code = "interrupted"
+    exit_code = 130
+
+
+# -- a plugin is at fault --------------------------------------------------------------------------------------
+
+
+class PluginError(ConnectorCoreError):
+    """A plugin could not be loaded, broke its contract, or failed with an error that is not one of these."""
+
+    code = "plugin_failed"

@@ -1,0 +1,382 @@
+"""The values that everything speaks in: frozen, typed, without behaviour beyond their own shape.
+
+The first half is what plugins hand to the host and back (section "The plugin contract" of the README); the second
+half is what the host answers. Times are UTC: ISO 8601 text with a ``Z`` wherever a person or a script can see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from attrs import Factory, frozen
+
+Json = None | bool | int | float | str | list[Any] | dict[str, Any]
+Status = Literal["enabled", "disabled", "pending", "unknown"]
+OnRevoke = Literal["nothing", "falls_back", "removes_account", "refused"]
+Level = Literal["info", "warning", "error"]
+
+
+class Key(NamedTuple):
+    """Which resource: its type and the id that the application gave it. Written ``type:id``."""
+
+    type: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}"
+
+
+class EntitlementKey(NamedTuple):
+    """Which entitlement: the resource it is held on, and its slug. Written ``type:id:slug``."""
+
+    type: str
+    id: str
+    slug: str
+
+    @property
+    def resource(self) -> Key:
+        return Key(self.type, self.id)
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}:{self.slug}"
+
+
+class Secret:
+    """A value that does not show itself: not in ``repr``, ``str``, logs or tracebacks. ``reveal()`` gives it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("a Secret is not pickled: it would lie readable in a file")
+
+
+# -- what a connector declares ---------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class ResourceType:
+    """A kind of resource. A type with the trait ``user`` holds accounts."""
+
+    type: str
+    display_name: str
+    traits: tuple[Literal["user", "role", "group"], ...] = ()
+
+
+@frozen(kw_only=True)
+class Resource:
+    """One thing in the application.
+
+    ``profile`` holds further facts worth keeping, JSON values by name; they count as content, so leave out what
+    changes without meaning (time stamps, versions).
+    """
+
+    type: str
+    id: str
+    name: str | None = None
+    login: str | None = None
+    email: str | None = None
+    status: Status = "unknown"
+    parent: Key | None = None
+    profile: Mapping[str, Json] = Factory(dict)
+
+    @property
+    def key(self) -> Key:
+        return Key(self.type, self.id)
+
+
+@frozen(kw_only=True)
+class Entitlement:
+    """What can be held on a resource.
+
+    ``exclusive`` names a group of entitlements of which a principal holds at most one. ``paid`` is true where holding
+    it costs money. ``on_revoke`` says what revoking does: ``nothing`` else, ``falls_back`` to ``falls_back_to``,
+    ``removes_account``, or is ``refused``. ``note`` is shown before a write. ``expands`` is true where who holds it
+    inherits all that its resource holds (membership of a group).
+    """
+
+    resource: Key
+    slug: str
+    name: str
+    exclusive: str | None = None
+    paid: bool = False
+    on_revoke: OnRevoke = "nothing"
+    falls_back_to: EntitlementKey | None = None
+    note: str | None = None
+    expands: bool = False
+
+    @property
+    def key(self) -> EntitlementKey:
+        return EntitlementKey(self.resource.type, self.resource.id, self.slug)
+
+
+class Grant(NamedTuple):
+    """``principal`` holds ``entitlement``."""
+
+    entitlement: EntitlementKey
+    principal: Key
+
+
+@frozen(kw_only=True)
+class Guide:
+    """How an administrator gets the credentials: steps in order, and a page that says more."""
+
+    steps: tuple[str, ...] = ()
+    url: str | None = None
+
+
+@frozen(kw_only=True)
+class Manifest:
+    """What a connector is.
+
+    ``name`` equals the name of its entry point. ``settings`` is an attrs class whose fields are made with
+    ``setting()``, ``secret()`` and ``address()``. ``resources`` and ``entitlements`` are those that exist in every
+    account of the application, whatever a listing says. ``max_workers`` is the most pages to ask for at once.
+    """
+
+    name: str
+    display_name: str
+    summary: str
+    settings: type
+    resource_types: tuple[ResourceType, ...]
+    resources: tuple[Resource, ...] = ()
+    entitlements: tuple[Entitlement, ...] = ()
+    guide: Guide = Guide()
+    max_workers: int = 4
+    contract: int = 1
+
+
+# -- what a connector reads ------------------------------------------------------------------------------------
+
+
+@frozen
+class Cursor:
+    """Where to go on reading.
+
+    ``stream`` is a name that is stable between syncs; completeness is judged by stream. ``position`` is JSON that only
+    the connector understands. ``index`` is the 1-based number of the first row asked for, where the application
+    numbers its rows: the host then ends the cursors behind an empty page and compares neighbouring pages.
+    """
+
+    stream: str
+    position: Json = None
+    index: int | None = None
+
+
+class Span(NamedTuple):
+    """Which rows of a numbered listing a page held: ``start`` (1-based), how many, and the first and last row's id.
+
+    Pages of one stream overlap by a row, so that the host can see whether rows moved between two requests (P08).
+    """
+
+    start: int
+    rows: int
+    first: str | None
+    last: str | None
+
+
+@frozen(kw_only=True)
+class Rejected:
+    """A row that could not be read, why, and which resource it is where that much is readable."""
+
+    reason: str
+    key: Key | None = None
+
+
+@frozen(kw_only=True)
+class Page:
+    """What one call read.
+
+    ``next``: the cursors that follow. ``total``: how many resources the application says its stream has, or None.
+    ``span``: see `Span`. ``unknown``: principals listed here whose grants could not be read; what they held before
+    stands, unconfirmed.
+    """
+
+    resources: tuple[Resource, ...] = ()
+    entitlements: tuple[Entitlement, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    next: tuple[Cursor, ...] = ()
+    total: int | None = None
+    span: Span | None = None
+    rejected: tuple[Rejected, ...] = ()
+    unknown: tuple[Key, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Finding:
+    """One answer of `check`. ``code`` is a word that scripts can compare; ``hint`` says what to do."""
+
+    level: Literal["ok", "warning", "error"]
+    code: str
+    message: str
+    hint: str | None = None
+
+
+# -- what a connector writes -----------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class NewAccount:
+    """An account to create. ``role`` None means the application's own default."""
+
+    login: str
+    given_name: str | None = None
+    family_name: str | None = None
+    role: EntitlementKey | None = None
+    profile: Mapping[str, Json] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What a write was answered with.
+
+    ``after``: the resource and its grants as the reply itself showed them, or None where it showed nothing.
+    ``verified``: whether that reply already proves the wish fulfilled. ``pending``: accepted, and to be completed by
+    somebody else, such as an invitation.
+    """
+
+    after: Page | None = None
+    verified: bool = False
+    pending: bool = False
+
+
+# -- what the host answers -------------------------------------------------------------------------------------
+
+SyncStatus = Literal["running", "complete", "incomplete", "held", "failed", "interrupted"]
+
+
+@frozen(kw_only=True)
+class Counts:
+    """How many there are in the picture."""
+
+    user: int = 0
+    role: int = 0
+    entitlement: int = 0
+    grant: int = 0
+
+
+@frozen(kw_only=True)
+class ChangeCounts:
+    """How many rows of `changes` a sync added to the history. A first sync is the baseline: none."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.added + self.removed + self.changed
+
+
+@frozen(kw_only=True)
+class ErrorInfo:
+    """An error as data: a code, a sentence, and what to do."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+@frozen(kw_only=True)
+class SyncInfo:
+    """One run over everything. ``event`` is where in the history it was published, or None."""
+
+    id: int
+    status: SyncStatus
+    started: str
+    finished: str | None = None
+    event: int | None = None
+    resumed: bool = False
+    pages: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    reason: str | None = None
+
+
+@frozen(kw_only=True)
+class SyncReport:
+    """What one `sync` came to."""
+
+    connection: str
+    connector: str
+    sync: SyncInfo
+    counts: Counts = Counts()
+    changes: ChangeCounts = ChangeCounts()
+    rejected: int = 0
+    warnings: tuple[str, ...] = ()
+    error: ErrorInfo | None = None
+
+
+@frozen(kw_only=True)
+class Picture:
+    """Which state an answer shows: the last event in it, when that was, and how good it is.
+
+    ``status`` is that of the last sync that ended; ``last_complete`` the time of the last complete one, or None.
+    """
+
+    event: int | None
+    at: str | None
+    status: str | None
+    last_complete: str | None
+
+
+@frozen(kw_only=True)
+class AccessRow:
+    """One person and one thing held; a person without a known role is one row with ``role`` None."""
+
+    connection: str
+    user_id: str
+    user: str | None
+    name: str | None
+    email: str | None
+    status: Status
+    resource_type: str | None
+    role: str | None
+    entitlement: str | None
+    via: str | None
+    confirmed: bool
+    since: str | None
+
+
+@frozen(kw_only=True)
+class Change:
+    """One difference between two pictures. Exactly one of ``sync`` and ``operation`` is set."""
+
+    sync: int | None
+    operation: int | None
+    at: str
+    kind: Literal["added", "removed", "changed"]
+    user_id: str
+    user: str | None
+    what: str
+    before: str | None
+    after: str | None
+
+
+@frozen(kw_only=True)
+class LogLine:
+    """One line of the log that is kept with the state. ``data`` holds figures by name."""
+
+    at: str
+    level: Level
+    message: str
+    sync: int | None = None
+    data: Mapping[str, Json] = Factory(dict)

@@ -1,0 +1,1 @@
+"""Whimsical over SCIM 2.0."""
