@@ -6,7 +6,7 @@ word that scripts can compare; both are part of the public contract.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ConnectorCoreError(Exception):
@@ -19,6 +19,7 @@ class ConnectorCoreError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.report: Any = None  # what had come of it until then, such as the `SyncReport` of a sync that failed
 
     def __str__(self) -> str:
         return self.message

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
     from wsgiref.types import WSGIApplication
 
@@ -65,7 +65,7 @@ def connector_connect(settings: Any, http: HttpClient, vault: Vault) -> Any | No
 
 
 @hookspec(firstresult=True)
-def connector_check(client: Any) -> Iterable[Finding] | None:
+def connector_check(client: Any) -> list[Finding] | None:
     """Find out whether the application can be reached, accepts the credentials and lists users; 15 seconds in all.
 
     Asked by `check`.

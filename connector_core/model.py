@@ -23,6 +23,14 @@ class Key(NamedTuple):
     type: str
     id: str
 
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """``type:id`` back into a key; an id may hold colons, a type may not."""
+        kind, colon, id = text.partition(":")
+        if not (kind and colon and id):
+            raise ValueError(f"expected type:id, found {text!r}")
+        return cls(kind, id)
+
     def __str__(self) -> str:
         return f"{self.type}:{self.id}"
 
@@ -37,6 +45,14 @@ class EntitlementKey(NamedTuple):
     @property
     def resource(self) -> Key:
         return Key(self.type, self.id)
+
+    @classmethod
+    def parse(cls, text: str) -> EntitlementKey:
+        """``type:id:slug`` back into a key; an id may hold colons, a type and a slug may not."""
+        resource, colon, slug = text.rpartition(":")
+        if not (colon and slug):
+            raise ValueError(f"expected type:id:slug, found {text!r}")
+        return cls(*Key.parse(resource), slug)
 
     def __str__(self) -> str:
         return f"{self.type}:{self.id}:{self.slug}"
@@ -56,7 +72,8 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret(***)"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return "***"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._value == self._value
