@@ -1,1 +1,1 @@
-"""."""
+"""The state file: the only SQL of the project. Writers go through `Writer`, readers through `Reader`."""

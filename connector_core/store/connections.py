@@ -1,0 +1,100 @@
+"""The rows that everything else hangs on: connections, their resource types and entitlements, and events."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from connector_core.model import Entitlement, EntitlementKey, ResourceType
+
+
+def connection_id(db: sqlite3.Connection, name: str, connector: str) -> int:
+    """The row of the connection of that name, made where there is none."""
+    db.execute(
+        "INSERT INTO connections (name, connector) VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET connector = excluded.connector",
+        (name, connector),
+    )
+    row = db.execute("SELECT id FROM connections WHERE name = ?", (name,)).fetchone()
+    return int(row["id"])
+
+
+def find_connection(db: sqlite3.Connection, name: str) -> sqlite3.Row | None:
+    """The row of the connection of that name, or None where it was never synced."""
+    row: sqlite3.Row | None = db.execute("SELECT * FROM connections WHERE name = ?", (name,)).fetchone()
+    return row
+
+
+def name_holder(db: sqlite3.Connection, name: str, holder: str) -> None:
+    """Remember who took the connection's lock last, for the message to who comes second."""
+    db.execute("UPDATE connections SET holder = ? WHERE name = ?", (holder, name))
+
+
+def put_resource_types(db: sqlite3.Connection, connection: int, types: tuple[ResourceType, ...]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO resource_types (connection, type, display_name, account, role) VALUES (?, ?, ?, ?, ?)",
+        [(connection, t.type, t.display_name, "user" in t.traits, "role" in t.traits) for t in types],
+    )
+
+
+def new_event(db: sqlite3.Connection, connection: int, kind: str) -> int:
+    """The next number of the one sequence. The event is in no picture until `publish_event`."""
+    id = db.execute("INSERT INTO events (connection, kind) VALUES (?, ?)", (connection, kind)).lastrowid
+    assert id is not None
+    return id
+
+
+def publish_event(db: sqlite3.Connection, connection: int, id: int, kind: str, at: str) -> int:
+    """Enter the picture now: as event ``id``, or as a new one where a later event was published meanwhile.
+
+    So event numbers follow the order in which the picture changed, whichever began first.
+    """
+    newest = head(db, connection)
+    if newest is not None and newest > id:
+        id = new_event(db, connection, kind)
+    db.execute("UPDATE events SET at = ? WHERE id = ?", (at, id))
+    return id
+
+
+def head(db: sqlite3.Connection, connection: int) -> int | None:
+    """The newest event of the picture, or None where nothing was ever published."""
+    query = "SELECT max(id) FROM events WHERE connection = ? AND at IS NOT NULL"
+    event: int | None = db.execute(query, (connection,)).fetchone()[0]
+    return event
+
+
+class EntitlementRows:
+    """Row numbers of entitlements, remembered: a grant refers to its entitlement by number."""
+
+    def __init__(self, db: sqlite3.Connection, connection: int) -> None:
+        self._db = db
+        self._connection = connection
+        self._ids: dict[EntitlementKey, int] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read them anew, as after a transaction that was rolled back."""
+        query = "SELECT id, type, resource_id, slug FROM entitlements WHERE connection = ?"
+        rows = self._db.execute(query, (self._connection,))
+        self._ids = {EntitlementKey(type, resource, slug): id for id, type, resource, slug in rows}
+
+    def define(self, entitlements: tuple[Entitlement, ...], sync: int | None) -> None:
+        """Store what these entitlements are, as read in ``sync``."""
+        for e in entitlements:
+            self._db.execute(
+                "UPDATE entitlements SET name = ?, exclusive = ?, paid = ?, expands = ?, sync = ? WHERE id = ?",
+                (e.name, e.exclusive, e.paid, e.expands, sync, self[e.key]),
+            )
+
+    def __getitem__(self, key: EntitlementKey) -> int:
+        id = self._ids.get(key)
+        if id is None:
+            id = self._ids[key] = self._add(key)
+        return id
+
+    def _add(self, key: EntitlementKey) -> int:
+        id = self._db.execute(
+            "INSERT INTO entitlements (connection, type, resource_id, slug, name) VALUES (?, ?, ?, ?, ?)",
+            (self._connection, *key, key.slug),
+        ).lastrowid
+        assert id is not None
+        return id

@@ -1,0 +1,120 @@
+"""Opening the state file: modes, pragmas, migrations, transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connector_core.errors import StateError
+
+APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
+NEWEST = 1  # how many migrations there are; kept in PRAGMA user_version
+
+OLDEST_SQLITE = (3, 37)  # strict tables
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The state file for writing, created (0600) or brought up to date first.
+
+    :raises StateError: not a state file, made by a newer version, or not writable.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StateError(f"SQLite {sqlite3.sqlite_version} is too old", hint="3.37 or newer is needed")
+    with explained(path):
+        _create_private(path)
+        db = _connect(f"{path.absolute().as_uri()}?mode=rw")
+        version = _version(db, path)
+        if version < NEWEST:
+            db.close()
+            _migrate(path)
+            db = _connect(f"{path.absolute().as_uri()}?mode=rw")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = NORMAL")
+        return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection | None:
+    """The state file for reading, or None where there is none yet."""
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    with explained(path):
+        db = _connect(f"{path.absolute().as_uri()}?mode=rw")
+        if _version(db, path) < NEWEST:
+            db.close()
+            db = open_writer(path)
+        db.execute("PRAGMA query_only = ON")
+        return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All or nothing. Takes the write lock at once, so that what it reads stays true until it commits."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """SQLite's own errors said as what they mean for the state file at ``path``."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StateError(
+            f"cannot use the state file {path}: {error}", hint="look at its folder's permissions and free space"
+        ) from error
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise StateError(f"{path} is not a usable state file: {error}", hint="name another one with --db") from error
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def _create_private(path: Path) -> None:
+    """Create the file before SQLite does, readable by its owner only; its -wal and -shm take over the mode."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _version(db: sqlite3.Connection, path: Path) -> int:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    mark = db.execute("PRAGMA application_id").fetchone()[0]
+    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if mark != APPLICATION_ID and not empty:
+        raise StateError(f"{path} is a database, but not a state file", hint="name another one with --db")
+    if version > NEWEST:
+        raise StateError(
+            f"{path} was written by a newer version of connector-core (its format is {version}, ours {NEWEST})",
+            hint="upgrade connector-core, or name another file with --db",
+        )
+    return version
+
+
+def _migrate(path: Path) -> None:
+    """Bring the file up to date. sqlite-utils is imported here only: an up-to-date file opens without it."""
+    from filelock import FileLock
+    from sqlite_utils import Database
+
+    from connector_core.store.schema import migrations
+
+    with FileLock(f"{path}.lock", mode=0o600):
+        db = _connect(f"{path.absolute().as_uri()}?mode=rw")
+        try:
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")  # first: a half-made file is still ours
+            db.execute("PRAGMA journal_mode = WAL")
+            migrations.apply(Database(db, execute_plugins=False))
+            db.execute(f"PRAGMA user_version = {NEWEST}")
+        finally:
+            db.close()

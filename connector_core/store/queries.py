@@ -1,0 +1,260 @@
+"""Answers from the picture: who has what, what changed, which syncs ran. Read only, published states only."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any
+
+from connector_core.clock import rfc3339
+from connector_core.errors import AmbiguousName, NoPicture, UnknownName
+from connector_core.model import AccessRow, Change, Counts, EntitlementKey, Key, LogLine, Picture, SyncInfo
+from connector_core.store.connections import find_connection, head
+from connector_core.store.runs import sync_info
+
+
+class Reader:
+    """The picture of one connection. ``at`` everywhere is an event number; None means now."""
+
+    def __init__(self, db: sqlite3.Connection, connection: str) -> None:
+        """:raises NoPicture: nothing was ever synced for it."""
+        row = find_connection(db, connection)
+        if row is None:
+            raise no_picture(connection)
+        self._db = db
+        self._name = connection
+        self._id = int(row["id"])
+
+    # -- which picture -------------------------------------------------------------------------------------
+
+    def picture(self, at: int | None = None) -> Picture:
+        """Which state that is.
+
+        :raises NoPicture: nothing was published yet.
+        """
+        event = head(self._db, self._id) if at is None else at
+        if event is None:
+            raise no_picture(self._name)
+        moment = self._one("SELECT at FROM events WHERE id = ?", event)
+        last = self._one(
+            "SELECT status FROM sync_runs WHERE connection = ? AND status <> 'running' ORDER BY id DESC LIMIT 1",
+            self._id,
+        )
+        complete = self._one(
+            "SELECT max(finished) FROM sync_runs WHERE connection = ? AND status = 'complete'", self._id
+        )
+        return Picture(event=event, at=moment, status=last, last_complete=complete)
+
+    def event_at(self, moment: str) -> int:
+        """The last event of the picture at a sync's number, an event's number, or a time (RFC 3339).
+
+        :raises UnknownName: there was no picture then, or no such event.
+        """
+        if moment.isdigit():
+            return self._event_numbered(int(moment))
+        try:
+            then = datetime.fromisoformat(moment)
+        except ValueError:
+            raise UnknownName(
+                f"{moment!r} is neither an event nor a time", hint="a time looks like 2026-01-31T12:00:00Z"
+            ) from None
+        text = rfc3339((then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp())
+        event = self._one("SELECT max(id) FROM events WHERE connection = ? AND at <= ?", self._id, text)
+        if event is None:
+            raise UnknownName(f"there was no picture of {self._name} at {text}", hint=self._first_picture())
+        return int(event)
+
+    def _event_numbered(self, number: int) -> int:
+        row = self._db.execute(
+            "SELECT e.at, s.event, s.status FROM events e LEFT JOIN sync_runs s ON s.id = e.id "
+            "WHERE e.id = ? AND e.connection = ?",
+            (number, self._id),
+        ).fetchone()
+        if row is None:
+            raise UnknownName(
+                f"{self._name} has no event {number}", hint=f"connector-core syncs {self._name} lists them"
+            )
+        if row["status"] is not None and row["event"] is None:
+            raise UnknownName(f"sync {number} is {row['status']}: nothing of it was published")
+        return int(row["event"] or number)
+
+    def _first_picture(self) -> str:
+        first = self._one("SELECT min(at) FROM events WHERE connection = ? AND at IS NOT NULL", self._id)
+        return f"the first one is of {first}"
+
+    def counts(self) -> Counts:
+        """How many there are in the picture."""
+        typed = "resources r JOIN resource_types t ON t.connection = r.connection AND t.type = r.type"
+        return Counts(
+            user=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.account", self._id),
+            role=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.role", self._id),
+            entitlement=self._one("SELECT count(*) FROM entitlements WHERE connection = ?", self._id),
+            grant=self._one("SELECT count(*) FROM grants WHERE connection = ?", self._id),
+        )
+
+    # -- who has what --------------------------------------------------------------------------------------
+
+    def access(
+        self, *, user: str | None = None, role: str | None = None, at: int | None = None
+    ) -> tuple[AccessRow, ...]:
+        """Who has what, ordered by login.
+
+        :param user: a login or e-mail in any case, or an id.
+        :param role: ``id``, ``type:id`` or ``type:id:slug``.
+        :raises UnknownName: no such user or role was ever seen; the hint names near ones.
+        """
+        self.picture(at)
+        keys = None if user is None else json.dumps([list(k) for k in self.accounts_named(user, at)])
+        roles = None if role is None else json.dumps(self._entitlements_named(role))
+        query = _ACCESS.format(resources=_at("resources", at), grants=_at("grants", at))
+        names = {"connection": self._id, "at": at, "keys": keys, "roles": roles}
+        rows = self._db.execute(query, names)
+        return tuple(
+            AccessRow(**{**dict(row), "connection": self._name, "confirmed": bool(row["confirmed"])}) for row in rows
+        )
+
+    def accounts_named(self, user: str, at: int | None = None) -> list[Key]:
+        """The accounts with that id, login or e-mail, in any case.
+
+        :raises UnknownName: there is none.
+        """
+        query = f"SELECT r.type, r.id, r.login, r.email FROM {_at('resources', at)} r JOIN resource_types t "
+        query += "ON t.connection = :connection AND t.type = r.type AND t.account"
+        wanted = user.strip().casefold()
+        if user.isascii():
+            query += " WHERE r.id = :user OR r.login = :user COLLATE NOCASE OR r.email = :user COLLATE NOCASE"
+        names = {"connection": self._id, "at": at, "user": user.strip()}
+        rows = self._db.execute(query, names).fetchall()
+        found = [Key(r["type"], r["id"]) for r in rows if wanted in _names(r)] or [
+            Key(r["type"], r["id"]) for r in rows if r["id"] == user
+        ]
+        if not found:
+            raise self._unknown_user(user, at)
+        return found
+
+    def _unknown_user(self, user: str, at: int | None) -> UnknownName:
+        query = f"SELECT coalesce(r.login, r.email, r.id) FROM {_at('resources', at)} r JOIN resource_types t "
+        query += "ON t.connection = :connection AND t.type = r.type AND t.account LIMIT 20000"
+        names = [row[0] for row in self._db.execute(query, {"connection": self._id, "at": at})]
+        near = get_close_matches(user, names, 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"connector-core access {self._name} lists everybody"
+        return UnknownName(f"{self._name} has no user {user!r}", hint=hint)
+
+    def _entitlements_named(self, role: str) -> list[int]:
+        query = "SELECT id, type, resource_id, slug, name FROM entitlements WHERE connection = ?"
+        rows = self._db.execute(query, (self._id,)).fetchall()
+        keys = {EntitlementKey(r["type"], r["resource_id"], r["slug"]): int(r["id"]) for r in rows}
+        found = [id for key, id in keys.items() if role in (key.id, str(key.resource), str(key))]
+        if not found:
+            known = ", ".join(sorted({key.id for key in keys})) or "none"
+            raise UnknownName(f"{self._name} has no role {role!r}", hint=f"there are: {known}")
+        if len({key.resource for key, id in keys.items() if id in found}) > 1:
+            which = ", ".join(str(key.resource) for key, id in keys.items() if id in found)
+            raise AmbiguousName(f"{role!r} may be any of {which}", hint="name it as type:id")
+        return found
+
+    # -- what changed --------------------------------------------------------------------------------------
+
+    def changes(self, *, since: int | None = None, until: int | None = None) -> tuple[Change, ...]:
+        """What changed after event ``since`` up to ``until``; by default since the sync before the last published one."""
+        self.picture()
+        if since is None:
+            query = (
+                "SELECT event FROM sync_runs WHERE connection = ? AND event IS NOT NULL "
+                "AND event < coalesce(?, 1 << 62) ORDER BY event DESC LIMIT 1 OFFSET 1"
+            )
+            since = self._one(query, self._id, None if until is None else until + 1) or 0
+        query = (
+            "SELECT CASE e.kind WHEN 'sync' THEN e.id END AS sync, "
+            "CASE e.kind WHEN 'operation' THEN e.id END AS operation, e.at, l.kind, l.resource_id AS user_id, "
+            "l.login AS user, l.what, l.before, l.after FROM change_log l JOIN events e ON e.id = l.event "
+            "WHERE l.connection = ? AND l.event > ? AND l.event <= coalesce(?, 1 << 62) ORDER BY l.event, l.id"
+        )
+        return tuple(Change(**dict(row)) for row in self._db.execute(query, (self._id, since, until)))
+
+    # -- which syncs ---------------------------------------------------------------------------------------
+
+    def syncs(self, limit: int | None = None) -> tuple[SyncInfo, ...]:
+        """Syncs, newest first."""
+        query = "SELECT * FROM sync_runs WHERE connection = ? ORDER BY id DESC LIMIT ?"
+        return tuple(sync_info(row) for row in self._db.execute(query, (self._id, -1 if limit is None else limit)))
+
+    def logs(self, sync: int | None = None) -> tuple[LogLine, ...]:
+        """The log of one sync; by default of the last.
+
+        :raises UnknownName: there is no such sync.
+        """
+        if sync is None:
+            sync = self._one("SELECT max(id) FROM sync_runs WHERE connection = ?", self._id)
+        elif self._one("SELECT id FROM sync_runs WHERE connection = ? AND id = ?", self._id, sync) is None:
+            raise UnknownName(f"{self._name} has no sync {sync}", hint=f"connector-core syncs {self._name} lists them")
+        query = "SELECT sync, at, level, message, data FROM logs WHERE connection = ? AND sync = ? ORDER BY id"
+        rows = self._db.execute(query, (self._id, sync))
+        return tuple(LogLine(**{**dict(row), "data": json.loads(row["data"])}) for row in rows)
+
+    def warnings(self, sync: int) -> tuple[str, ...]:
+        """The warnings of a sync, each once."""
+        query = (
+            "SELECT message FROM logs WHERE connection = ? AND sync = ? AND level = 'warning' "
+            "GROUP BY message ORDER BY min(id)"
+        )
+        return tuple(row[0] for row in self._db.execute(query, (self._id, sync)))
+
+    def _one(self, query: str, *values: object) -> Any:
+        row = self._db.execute(query, values).fetchone()
+        return row and row[0]
+
+
+def _at(table: str, event: int | None) -> str:
+    """A table of the picture as a subquery: now, or as it was after an event."""
+    now = f"(SELECT * FROM {table} WHERE connection = :connection"
+    if event is None:
+        return f"{now})"
+    columns = _COLUMNS[table]
+    past = f"SELECT {columns} FROM {table.removesuffix('s')}_history WHERE connection = :connection AND began <= :at"
+    still = f"SELECT {columns} FROM {table} WHERE connection = :connection AND began <= :at"
+    return f"({still} UNION ALL {past} AND ended > :at)"
+
+
+def _names(row: sqlite3.Row) -> set[str]:
+    return {value.casefold() for value in (row["login"], row["email"]) if value}
+
+
+def no_picture(connection: str) -> NoPicture:
+    """The error where nothing was ever published."""
+    return NoPicture(
+        f"there is no picture of {connection} yet: no sync was published",
+        hint=f"connector-core run {connection} makes one",
+    )
+
+
+_COLUMNS = {
+    "resources": "connection, type, id, name, login, email, status, parent, profile, began",
+    "grants": "connection, principal_type, principal_id, entitlement, began, 1 AS confirmed",
+}
+_ACCESS = """
+WITH RECURSIVE reach (type, id, via_type, via_id) AS (
+    SELECT r.type, r.id, r.type, r.id FROM {resources} r
+    JOIN resource_types t ON t.connection = :connection AND t.type = r.type AND t.account
+    WHERE :keys IS NULL
+       OR (r.type, r.id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:keys))
+  UNION
+    SELECT h.type, h.id, n.type, n.resource_id FROM reach h
+    JOIN {grants} g ON g.principal_type = h.via_type AND g.principal_id = h.via_id
+    JOIN entitlements n ON n.id = g.entitlement AND n.expands
+)
+SELECT r.id AS user_id, r.login AS user, r.name, r.email, r.status, n.type AS resource_type, n.resource_id AS role,
+    n.slug AS entitlement,
+    CASE WHEN (h.via_type, h.via_id) <> (r.type, r.id) THEN h.via_type || ':' || h.via_id END AS via,
+    coalesce(g.confirmed, 1) AS confirmed, e.at AS since
+FROM reach h
+JOIN {resources} r ON r.type = h.type AND r.id = h.id
+LEFT JOIN {grants} g ON g.principal_type = h.via_type AND g.principal_id = h.via_id
+LEFT JOIN entitlements n ON n.id = g.entitlement
+LEFT JOIN events e ON e.id = coalesce(g.began, r.began)
+WHERE (n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id))
+    AND (:roles IS NULL OR n.id IN (SELECT value FROM json_each(:roles)))
+ORDER BY lower(coalesce(r.login, r.name, r.id)), r.id, n.type, n.resource_id, n.slug
+"""
