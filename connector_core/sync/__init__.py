@@ -1,0 +1,14 @@
+"""The sync engine: one pass over everything, durable page by page.
+
+::
+
+    engine.py    the phases of a sync, from the first cursor to publication
+    readers.py   a few threads that ask the connector for pages
+    guard.py     when a picture would lose too much at once
+    lock.py      one sync or apply at a time
+"""
+
+from connector_core.sync.engine import Progress, SyncEngine, SyncPolicy
+from connector_core.sync.lock import exclusive
+
+__all__ = ["Progress", "SyncEngine", "SyncPolicy", "exclusive"]

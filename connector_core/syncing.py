@@ -1,0 +1,106 @@
+"""One sync from beginning to end: lock, begin or resume, engine, report, announcement."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from connector_core.config import ConnectionConfig
+from connector_core.errors import ConnectorCoreError, Interrupted
+from connector_core.model import ChangeCounts, ErrorInfo, SyncReport, SyncStatus
+from connector_core.session import Session
+from connector_core.store import runs
+from connector_core.store.connections import connection_id
+from connector_core.store.database import transaction
+from connector_core.store.logs import LogBuffer
+from connector_core.store.queries import Reader
+from connector_core.sync import Progress, SyncEngine, SyncPolicy, exclusive
+
+if TYPE_CHECKING:
+    from connector_core.connection import Context
+    from connector_core.http import HttpEvent
+
+
+@define(kw_only=True)
+class SyncRun:
+    """One call of `Connection.sync`; its arguments are described there."""
+
+    db: sqlite3.Connection
+    path: Path
+    config: ConnectionConfig
+    context: Context
+    workers: int | None
+    fresh: bool
+    accept_removals: bool
+    on_progress: Callable[[Progress], None] | None
+    on_event: Callable[[HttpEvent], None] | None
+    _log: LogBuffer | None = field(default=None, init=False)
+
+    def listen(self, event: HttpEvent) -> None:
+        """Told each step of each request: what a support person needs goes into the log."""
+        if self._log is not None and event.kind in ("wait", "retry"):
+            self._log.add("info", event.message, status=event.status, seconds=event.seconds)
+        if self.on_event is not None:
+            self.on_event(event)
+
+    def __call__(self, session: Session) -> SyncReport:
+        connection = connection_id(self.db, self.config.name, self.config.connector)
+        with exclusive(self.path, self.db, self.config.name, self.context.clock):
+            policy = self.context.sync_policy or SyncPolicy()
+            terms = runs.Terms(version=session.connector.version, reading=session.reading, address=session.address)
+            log = self._log = LogBuffer(connection, self.context.clock, session.http.mask)
+            log.sync = sync = self._begin(connection, terms, policy, log)
+            workers = min(self.workers or session.manifest.max_workers, session.manifest.max_workers)
+            engine = SyncEngine(
+                self.db, connection, sync, connector=session.connector, client=session.client,
+                manifest=session.manifest, requests=lambda: session.http.requests, workers=workers,
+                clock=self.context.clock, log=log, policy=policy, cancel=self.context.cancel,
+                on_progress=self.on_progress, accept_removals=self.accept_removals,
+            )  # fmt: skip
+            began = self.context.clock.monotonic()
+            try:
+                engine.run()
+            except ConnectorCoreError as error:
+                self._fail(sync, error, self.context.clock.monotonic() - began, session.http.mask)
+                error.report = self._report(sync)
+                raise
+            return self._report(sync)
+
+    def _begin(self, connection: int, terms: runs.Terms, policy: SyncPolicy, log: LogBuffer) -> int:
+        """The sync to work on: the interrupted one, where it can be gone on with, else a new one."""
+        clock = self.context.clock
+        found, why_not = runs.resumable(self.db, connection, terms, policy.resume_within, clock)
+        if found is not None and not self.fresh:
+            runs.resume(self.db, found, clock)
+            log.add("info", f"going on with the interrupted sync {found}")
+            return found
+        if why_not is not None:
+            log.add("info", f"{why_not}; beginning anew")
+        return runs.begin(self.db, connection, terms, clock)
+
+    def _fail(self, sync: int, error: ConnectorCoreError, seconds: float, mask: Callable[[str], str]) -> None:
+        assert self._log is not None
+        interrupted = isinstance(error, Interrupted)
+        error.message, error.hint = mask(error.message), error.hint and mask(error.hint)
+        info = None if interrupted else ErrorInfo(code=error.code, message=error.message, hint=error.hint)
+        self._log.add("info" if interrupted else "error", error.message)
+        with transaction(self.db):
+            status: SyncStatus = "interrupted" if interrupted else "failed"
+            runs.finish(self.db, sync, status, seconds, self.context.clock, reason=error.message, error=info)
+            self._log.flush(self.db)
+
+    def _report(self, sync: int) -> SyncReport:
+        row = runs.sync_row(self.db, sync)
+        reader = Reader(self.db, self.config.name)
+        report = SyncReport(
+            connection=self.config.name, connector=self.config.connector, sync=runs.sync_info(row),
+            counts=reader.counts(), rejected=row["rejected"], warnings=reader.warnings(sync), error=runs.error_of(row),
+            changes=ChangeCounts(added=row["added"], removed=row["removed"], changed=row["changed"]),
+        )  # fmt: skip
+        for complaint in self.context.plugins.announce("sync_finished", report=report):
+            LogBuffer(row["connection"], self.context.clock, str, sync).write(self.db, "error", complaint)
+        return report
