@@ -1,0 +1,205 @@
+"""`Connection`: everything that can be asked of one configured account of an application."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import evolve, field, frozen
+
+from connector_core.clock import Clock
+from connector_core.config import ConnectionConfig
+from connector_core.errors import Interrupted, Unreachable
+from connector_core.model import (
+    AccessRow,
+    Change,
+    Finding,
+    LogLine,
+    Picture,
+    SyncInfo,
+    SyncReport,
+)
+from connector_core.plugins import Connector, Plugins
+from connector_core.store.database import explained, open_reader, open_writer
+
+if TYPE_CHECKING:
+    from connector_core.http import HttpEvent, HttpPolicy
+    from connector_core.session import Session
+    from connector_core.store.queries import Reader
+    from connector_core.sync import Progress, SyncPolicy
+
+T = TypeVar("T")
+CHECK_SECONDS = 15.0
+
+
+@frozen(kw_only=True)
+class Context:
+    """What a host lends to its connections."""
+
+    plugins: Plugins
+    environ: Mapping[str, str] | None = field(repr=False)
+    clock: Clock
+    http_policy: HttpPolicy | None
+    sync_policy: SyncPolicy | None
+    cancel: threading.Event
+
+
+class Connection:
+    """One configured account of an application. Made by `Host.connection`; holds nothing open between calls."""
+
+    def __init__(self, config: ConnectionConfig, path: Path, context: Context) -> None:
+        self.config = config
+        self._path = path
+        self._context = context
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.name} of {self.config.connector}>"
+
+    # -- asking the application ----------------------------------------------------------------------------
+
+    def check(self) -> tuple[Finding, ...]:
+        """Whether the application can be reached, accepts the credentials and lists users; within 15 seconds.
+
+        What went wrong in the application is a finding, its code that of the error.
+
+        :raises ConfigurationError: a setting is missing or wrong.
+        """
+        connector = self._connector()
+        connector.require("connector_check")
+        with self._session(connector, deadline=CHECK_SECONDS) as session:
+            return _within(CHECK_SECONDS, lambda: connector.check(session.client), self._context.cancel)
+
+    def sync(
+        self, *, workers: int | None = None, fresh: bool = False, accept_removals: bool = False,
+        on_progress: Callable[[Progress], None] | None = None, on_event: Callable[[HttpEvent], None] | None = None,
+    ) -> SyncReport:  # fmt: skip
+        """Read everything, and publish what it came to. An interrupted sync is gone on with.
+
+        :param workers: pages to ask for at once; at most the connector's own limit.
+        :param fresh: begin anew even where an interrupted sync could be resumed.
+        :param accept_removals: accept what the last sync was held for, and nothing else.
+        :param on_progress: told from this thread, several times a second.
+        :param on_event: told each step of each request, from the thread that takes it.
+        :raises Busy: another process syncs this connection.
+        :raises ConnectorCoreError: the sync failed or was interrupted; ``report`` says how far it came.
+        """
+        from connector_core.syncing import SyncRun
+
+        connector = self._connector()
+        with self._writing() as db:
+            run = SyncRun(
+                db=db, path=self._path, config=self.config, context=self._context, workers=workers, fresh=fresh,
+                accept_removals=accept_removals, on_progress=on_progress, on_event=on_event,
+            )  # fmt: skip
+            with self._session(connector, workers=workers, on_event=run.listen) as session:
+                return run(session)
+
+    # -- asking the picture --------------------------------------------------------------------------------
+
+    def picture(self, *, at: str | None = None) -> Picture:
+        """Which state `access` shows, and how good it is.
+
+        :raises NoPicture: nothing was published yet.
+        """
+        with self._reading() as reader:
+            return reader.picture(_event(reader, at))
+
+    def access(
+        self, *, user: str | None = None, role: str | None = None, at: str | None = None
+    ) -> tuple[AccessRow, ...]:
+        """Who has what, ordered by login.
+
+        :param user: e-mail or login in any case, or id.
+        :param role: ``id``, ``type:id`` or ``type:id:slug``.
+        :param at: a sync, an event or a time (RFC 3339); now where None.
+        :raises UnknownName: no such user, role or moment.
+        :raises NoPicture: nothing was published yet.
+        """
+        with self._reading() as reader:
+            return reader.access(user=user, role=role, at=_event(reader, at))
+
+    def changes(self, *, since: str | None = None, until: str | None = None) -> tuple[Change, ...]:
+        """What changed after ``since`` up to ``until``, by default since the sync before the last published one."""
+        with self._reading() as reader:
+            return reader.changes(since=_event(reader, since), until=_event(reader, until))
+
+    def syncs(self, limit: int | None = None) -> tuple[SyncInfo, ...]:
+        """The syncs that ran, newest first."""
+        with self._reading() as reader:
+            return reader.syncs(limit)
+
+    def logs(self, sync: int | None = None) -> tuple[LogLine, ...]:
+        """What happened in a sync; in the last one where None."""
+        with self._reading() as reader:
+            return reader.logs(sync)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _connector(self) -> Connector:
+        return self._context.plugins.connector(self.config.connector)
+
+    def _session(
+        self, connector: Connector, *, deadline: float | None = None, workers: int | None = None,
+        on_event: Callable[[HttpEvent], None] | None = None,
+    ) -> AbstractContextManager[Session]:  # fmt: skip
+        from connector_core.http import HttpPolicy
+        from connector_core.session import opened
+
+        policy = evolve(self._context.http_policy or HttpPolicy(), deadline=deadline)
+        return opened(
+            self.config, connector, folder=self._path.parent, clock=self._context.clock, cancel=self._context.cancel,
+            policy=policy, environ=self._context.environ, workers=workers, on_event=on_event,
+        )  # fmt: skip
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with explained(self._path), closing(open_writer(self._path)) as db:
+            yield db
+
+    @contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        from connector_core.store.queries import Reader, no_picture
+
+        with explained(self._path):
+            db = open_reader(self._path)
+            if db is None:
+                raise no_picture(self.name)
+            with closing(db):
+                yield Reader(db, self.name)
+
+
+def _event(reader: Reader, moment: str | None) -> int | None:
+    return None if moment is None else reader.event_at(moment)
+
+
+def _within(seconds: float, call: Callable[[], T], cancel: threading.Event) -> T:
+    """Call in a thread of its own, which is left behind when it outlives its time: a plugin may never come back."""
+    results: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            results.put((call(), None))
+        except BaseException as error:
+            results.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    for _ in range(int(seconds * 10) + 5):
+        if cancel.is_set():
+            raise Interrupted("interrupted")
+        try:
+            answer, error = results.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        if error is not None:
+            raise error
+        return answer  # type: ignore[return-value]
+    raise Unreachable(f"no answer within {seconds:.0f} seconds", hint="see whether the application is slow or down")
