@@ -16,7 +16,7 @@ from urllib.parse import quote
 from attrs import evolve, frozen
 
 from connector_core.clock import Clock, SystemClock
-from connector_core.config import Configuration, ConnectionConfig, Value
+from connector_core.config import SANDBOX, Configuration, ConnectionConfig, Value
 from connector_core.connection import Connection, Context
 from connector_core.model import Manifest
 from connector_core.plugins import PluginInfo, Plugins
@@ -24,6 +24,7 @@ from connector_core.settings import Setting, declared
 
 if TYPE_CHECKING:
     from connector_core.http import HttpPolicy
+    from connector_core.sandbox import Sandbox
     from connector_core.sync import SyncPolicy
 
 
@@ -104,6 +105,17 @@ class Host:
         manifest = found.manifest()
         settings = tuple(declared(manifest.settings))
         return Capabilities(manifest=manifest, hooks=tuple(sorted(found.hooks)), settings=settings)
+
+    def sandbox(self, connector: str) -> Sandbox:
+        """The stand-in of that connector.
+
+        :raises Unsupported: it has none.
+        """
+        from connector_core.sandbox import Sandbox
+
+        found = self._plugins.connector(connector)
+        found.require("sandbox_app")
+        return Sandbox(found, self._state_path(connector + SANDBOX).parent)
 
     def connection_names(self) -> list[str]:
         """Every connection that can be named: configured ones, and those that connectors' names imply."""

@@ -21,6 +21,7 @@ from connector_core.convert import compact, to_json
 from connector_core.http import HttpClient, HttpEvent, HttpPolicy
 from connector_core.model import Manifest, Secret
 from connector_core.plugins import Connector
+from connector_core.sandbox import Sandbox
 from connector_core.settings import declared
 
 
@@ -51,7 +52,7 @@ def opened(
     :raises ConfigurationError: a setting is missing or wrong.
     """
     with ExitStack() as stack:
-        sandbox = _sandbox(stack, config, connector, folder) if config.sandbox else None
+        sandbox = stack.enter_context(Sandbox(connector, folder).serve()).url if config.sandbox else None
         settings = resolve(config, connector.manifest().settings, sandbox_address=sandbox)
         manifest = connector.manifest(settings)
         http = HttpClient(
@@ -64,14 +65,6 @@ def opened(
             connector=connector, manifest=manifest, http=http, client=connector.connect(settings, http, vault),
             reading=_digest(settings, "reading"), address="sandbox" if sandbox else _digest(settings, "address"),
         )  # fmt: skip
-
-
-def _sandbox(stack: ExitStack, config: ConnectionConfig, connector: Connector, folder: Path) -> str:
-    from connector_core.testing import LoopbackServer
-
-    home = folder / config.name
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return stack.enter_context(LoopbackServer(connector.sandbox_app(home))).url
 
 
 def _secrets(settings: Any) -> list[Secret]:

@@ -1,1 +1,24 @@
-"""."""
+"""The command line: a client of `Host`. Each handler parses, calls, prints, and gives the exit code.
+
+::
+
+    program.py   the group of commands, options understood everywhere, errors to exit codes
+    output.py    JSON documents, tables, and what must never reach a terminal
+    progress.py  how far a long run is
+    look.py      plugins, capabilities, check
+    run.py       run
+    answers.py   access, changes
+    past.py      syncs, logs
+    sandbox.py   sandbox
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """The program ``connector-core``."""
+    from connector_core.cli.program import run
+
+    sys.exit(run(sys.argv[1:]))
