@@ -1,0 +1,35 @@
+"""The only way to the network: `HttpClient`, with deadlines, a retry budget, rate limits, size caps and masking.
+
+What each file does, in the order in which a request passes them::
+
+    client.py       one request from beginning to end; the loop of attempts
+    address.py      which addresses may be asked at all, and through which proxy
+    limits.py       who waits for whom after a 429 or 503
+    transport.py    one attempt over urllib3; the only file that knows it well
+    trouble.py      what urllib3 raises, said as what it means
+    body.py         a capped read, and unpacking
+    retry.py        what may be sent again, and when
+    retry_after.py  how long the server asks to wait
+    remedies.py     status to error class
+    masking.py      secrets out of everything printable
+    values.py       the policy, and the events
+    response.py     what comes back
+"""
+
+from connector_core.http.client import HttpClient
+from connector_core.http.remedies import REMEDIES, Remedy, remedy
+from connector_core.http.response import Response
+from connector_core.http.retry_after import parse_retry_after
+from connector_core.http.values import Auth, HttpEvent, HttpPolicy
+
+__all__ = [
+    "REMEDIES",
+    "Auth",
+    "HttpClient",
+    "HttpEvent",
+    "HttpPolicy",
+    "Remedy",
+    "Response",
+    "parse_retry_after",
+    "remedy",
+]

@@ -1,0 +1,340 @@
+"""`HttpClient`: one request from beginning to end."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from typing import Literal
+
+import urllib3
+from attrs import define
+from urllib3.util import Timeout, Url
+
+from connector_core.clock import Clock, SystemClock
+from connector_core.errors import (
+    ConfigurationError,
+    Interrupted,
+    ProtocolError,
+    RateLimited,
+    Unreachable,
+)
+from connector_core.http.address import Params, checked, origin
+from connector_core.http.body import ACCEPTED, Unreadable, read_body
+from connector_core.http.limits import Limits
+from connector_core.http.masking import Mask
+from connector_core.http.remedies import SAFE
+from connector_core.http.response import Response
+from connector_core.http.retry import Patience, asked_by, may_repeat
+from connector_core.http.transport import Transport, send
+from connector_core.http.trouble import Trouble, trouble
+from connector_core.http.values import Auth, HttpEvent, HttpPolicy
+from connector_core.model import Secret
+
+BeforeWrite = Callable[[str, str, bytes | None], None]
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_JITTER = 0.1  # of a wait that several threads share, so that they do not all come back in one instant
+
+
+@define(eq=False, kw_only=True)
+class _Call:
+    """One `HttpClient.request`, over all its attempts."""
+
+    method: str
+    address: Url
+    pool: urllib3.PoolManager
+    headers: Mapping[str, str]
+    body: bytes | None
+    auth: Auth | None
+    limit: str
+    announced: bool = False
+    renewed: bool = False
+
+    @property
+    def path(self) -> str:
+        return self.address.path or "/"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.address.scheme}://{self.address.netloc}{self.path}"
+
+
+class HttpClient:
+    """Sends requests with deadlines, retries, rate limits, size caps and masking. Safe in threads.
+
+    :param cancel: once set, every wait and every further request raises `Interrupted`.
+    :param on_event: told each step, from the thread that takes it.
+    :param before_write: called with method, address and body once for each request that may change something, just
+        before it first leaves; what it raises is passed on, and nothing leaves.
+    :param secrets: never shown; what ``auth`` gives is learnt besides.
+    :param environ: where proxies and certificates are named; None looks nowhere.
+    :param seed: where chance comes from, for tests.
+    :param pool_size: connections kept open to a host; as many as threads use the client.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: HttpPolicy = HttpPolicy(),  # noqa: B008 - immutable
+        clock: Clock = SystemClock(),  # noqa: B008 - without state
+        cancel: threading.Event | None = None,
+        on_event: Callable[[HttpEvent], None] | None = None,
+        before_write: BeforeWrite | None = None,
+        secrets: Iterable[Secret] = (),
+        environ: Mapping[str, str] | None = None,
+        seed: random.Random | None = None,
+        pool_size: int = 8,
+    ) -> None:
+        self.requests = 0
+        """Sent so far, repetitions included."""
+        self._mask = Mask(secret.reveal() for secret in secrets)
+        self._policy = policy
+        self._clock = clock
+        self._cancel = cancel
+        self._on_event = on_event
+        self._before_write = before_write
+        self._chance = seed or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._transport = Transport(environ=environ or {}, pool_size=pool_size, mask=self._mask)
+        self._limits = Limits(clock)
+        self._counting = threading.Lock()
+        self._renewing = threading.RLock()  # an `auth` may itself send a request that is authenticated
+        self._ends = None if policy.deadline is None else clock.monotonic() + policy.deadline
+
+    def __repr__(self) -> str:
+        return f"<HttpClient, {self.requests} requests sent>"
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._transport.close()
+
+    def mask(self, text: str) -> str:
+        """``text`` with every secret known so far replaced by ``***``."""
+        return self._mask(text)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        body: bytes | None = None,
+        auth: Auth | None = None,
+        limit: str = "default",
+    ) -> Response:
+        """Send a request, again where that is safe and may help, and return the reply, whatever its status.
+
+        :param params: added to the query.
+        :param auth: ``auth(False)`` gives headers; after a 401, ``auth(True)`` is asked once, by one thread.
+        :param limit: requests of one name wait together when the application asks to slow down.
+
+        Raises `Unreachable` where no reply came (of a write nothing is known then), `RateLimited` where the last reply
+        was a 429, `ProtocolError` for a redirect (never followed, P47) or a reply too large or damaged,
+        `ConfigurationError` before anything leaves, `Interrupted`, and what ``before_write`` and ``auth`` raise.
+        """
+        address = checked(url, params)
+        call = _Call(
+            method=method.upper(),
+            address=address,
+            pool=self._transport.pool(address),
+            headers=_defaults() | _checked(headers or {}),
+            body=body,
+            auth=auth,
+            limit=limit,
+        )
+        return self._concluded(call, self._insist(call))
+
+    # -- the loop of attempts ----------------------------------------------------------------------------------
+
+    def _insist(self, call: _Call) -> Response | Trouble:
+        """Try until there is a result that stands."""
+        self._await_turn(call)
+        patience = Patience(self._policy, self._clock, self._chance)
+        while True:
+            result = self._authenticated(call)
+            asked = asked_by(result, self._clock.now())
+            if asked is not None:
+                self._limits[call.limit].close_for(patience.clamped(asked))
+            pause = patience.pause(result, asked) if may_repeat(call.method, result, asked) else None
+            if pause is None or pause > self._left():
+                return result
+            self._tell("retry", call, result, pause)
+            self._pause(call, result, pause)
+
+    def _pause(self, call: _Call, result: Response | Trouble, seconds: float) -> None:
+        if isinstance(result, Response) and result.status in (429, 503):
+            self._limits[call.limit].close_for(seconds)
+        else:
+            self._wait(call, seconds)
+        self._await_turn(call)
+
+    def _await_turn(self, call: _Call) -> None:
+        """Wait until the limit lets requests through; another thread may have prolonged it meanwhile."""
+        limit = self._limits[call.limit]
+        while seconds := limit.remaining():
+            if seconds > self._left():
+                raise RateLimited(
+                    self.mask(f"{call} must wait for {seconds:.0f} s, longer than there is time"),
+                    retry_after=seconds,
+                    hint="The application asked to slow down. Try again later.",
+                )
+            self._wait(call, seconds * (1 + self._chance.uniform(0.0, _JITTER)))
+
+    def _concluded(self, call: _Call, result: Response | Trouble) -> Response:
+        if isinstance(result, Trouble):
+            unknown = "" if call.method in SAFE or not result.sent else "; whether it was carried out is not known"
+            raise Unreachable(self.mask(f"{call} failed: {result.reason}{unknown}"), hint=result.hint)
+        if result.status == 429:
+            raise RateLimited(
+                self.mask(f"{call} was answered 429: too many requests, also after waiting"),
+                retry_after=asked_by(result, self._clock.now()),
+                hint="Try again later, or with fewer workers.",
+            )
+        return result
+
+    # -- one attempt -------------------------------------------------------------------------------------------
+
+    def _authenticated(self, call: _Call) -> Response | Trouble:
+        """One attempt, or two where credentials were renewed in between. A 401 proves that nothing was done."""
+        used = self._credentials(call.auth)
+        result = self._attempt(call, used)
+        if call.auth is None or call.renewed or isinstance(result, Trouble) or result.status != 401:
+            return result
+        call.renewed = True
+        fresh = self._renewed(call.auth, used)
+        return result if fresh == used else self._attempt(call, fresh)
+
+    def _credentials(self, auth: Auth | None, *, renew: bool = False) -> Mapping[str, str]:
+        if auth is None:
+            return {}
+        with self._renewing:
+            headers = dict(auth(renew))
+        self._mask.learn_headers(headers)
+        return _checked(headers)
+
+    def _renewed(self, auth: Auth, refused: Mapping[str, str]) -> Mapping[str, str]:
+        """Ask for new credentials, unless another thread did so while this one's were refused."""
+        with self._renewing:
+            current = self._credentials(auth)
+            return self._credentials(auth, renew=True) if current == refused else current
+
+    def _attempt(self, call: _Call, credentials: Mapping[str, str]) -> Response | Trouble:
+        timeout = self._timeout(call)
+        self._announce(call)
+        with self._counting:
+            self.requests += 1
+        self._tell("request", call)
+        began = self._clock.monotonic()
+        try:
+            result: Response | Trouble = self._exchange(call, {**call.headers, **credentials}, timeout)
+        except urllib3.exceptions.HTTPError as error:
+            result = trouble(error)
+        except Unreadable as error:
+            raise ProtocolError(self.mask(f"{call} was answered with {error}"), hint=error.hint) from None
+        self._tell("response", call, result, self._clock.monotonic() - began)
+        return result
+
+    def _exchange(self, call: _Call, headers: Mapping[str, str], timeout: Timeout) -> Response:
+        longest = max(self._policy.retry_budget, self._policy.read_timeout)
+        latest = self._clock.monotonic() + min(longest, self._left())
+        reply = send(call.pool, call.method, call.address, headers, call.body, timeout)
+        try:
+            if 300 <= reply.status < 400:
+                raise self._redirected(call, reply)
+            body = read_body(reply, self._policy.max_body, lambda: self._keep_reading(call, latest))
+            reply.release_conn()
+        except BaseException:
+            reply.close()  # what is left unread must not be taken for the next reply
+            raise
+        return Response(status=reply.status, headers=reply.headers, body=body, url=call.address.url, method=call.method)
+
+    def _announce(self, call: _Call) -> None:
+        if call.method in SAFE or call.announced or self._before_write is None:
+            return
+        self._before_write(call.method, call.address.url, call.body)
+        call.announced = True
+
+    def _redirected(self, call: _Call, reply: urllib3.BaseHTTPResponse) -> ProtocolError:
+        target = origin(reply.headers.get("Location", ""))
+        return ProtocolError(
+            self.mask(f"{call} was redirected ({reply.status}) to {target}, which was not followed"),
+            hint="If the application lives there now, put that into the settings as its address.",
+        )
+
+    # -- time --------------------------------------------------------------------------------------------------
+
+    def _left(self) -> float:
+        """Seconds until the deadline."""
+        return float("inf") if self._ends is None else self._ends - self._clock.monotonic()
+
+    def _timeout(self, call: _Call) -> Timeout:
+        self._check_cancel()
+        left = self._left()
+        if left <= 0:
+            raise Unreachable(
+                self.mask(f"{call} was not sent: the {self._policy.deadline:g} s allowed are over"),
+                hint="The application answers slowly. Try again later.",
+            )
+        return Timeout(connect=min(self._policy.connect_timeout, left), read=min(self._policy.read_timeout, left))
+
+    def _keep_reading(self, call: _Call, latest: float) -> None:
+        self._check_cancel()
+        if self._clock.monotonic() > latest:
+            raise urllib3.exceptions.TimeoutError
+
+    def _check_cancel(self) -> None:
+        if self._cancel is not None and self._cancel.is_set():
+            raise Interrupted("interrupted")
+
+    def _wait(self, call: _Call, seconds: float) -> None:
+        self._tell("wait", call, seconds=seconds)
+        self._clock.sleep(seconds, self._cancel)
+
+    # -- telling -----------------------------------------------------------------------------------------------
+
+    def _tell(
+        self,
+        kind: Literal["request", "response", "wait", "retry"],
+        call: _Call,
+        result: Response | Trouble | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        if self._on_event is None:
+            return
+        self._on_event(
+            HttpEvent(
+                kind=kind,
+                method=call.method,
+                url=self.mask(call.path),
+                status=result.status if isinstance(result, Response) else None,
+                seconds=seconds,
+                message=self.mask(result.reason) if isinstance(result, Trouble) else "",
+            )
+        )
+
+
+def _checked(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers with names in one spelling. Raises `ConfigurationError`, without the value, for an impossible one.
+
+    A line break pasted with a token would otherwise begin a header of its own (P78).
+    """
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigurationError(
+                f"the header {name[:40]!r} holds characters that cannot be sent",
+                hint="Was a token pasted with a line break, or with a character from a word processor?",
+            )
+    return {name.title(): value for name, value in headers.items()}
+
+
+def _defaults() -> dict[str, str]:
+    return {"User-Agent": _user_agent(), "Accept-Encoding": ACCEPTED}
+
+
+@cache
+def _user_agent() -> str:
+    return f"connector-core/{version('connector-core')}"
