@@ -1,0 +1,97 @@
+"""Requests as SCIM wants them: addresses, headers, bodies, and replies turned into documents or errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from connector_core.errors import ProtocolError, RowRejected
+from connector_core.model import Json
+from connector_core.scim import listing, status, urls
+from connector_core.scim.reading import Row, to_id
+
+if TYPE_CHECKING:
+    from connector_core.http import Auth, HttpClient, Response
+
+MEDIA_TYPE = "application/scim+json"
+_ACCEPT = {"Accept": f"{MEDIA_TYPE}, application/json;q=0.9"}  # P66, P58
+_SENDS = {**_ACCEPT, "Content-Type": MEDIA_TYPE}
+
+
+class ScimClient:
+    """One SCIM service provider.
+
+    :param http: the host's client, the only way to the network.
+    :param base_url: as a person pasted it, see `urls.base`.
+    :param auth: headers that prove who asks, see `auth.bearer`.
+    :param hints: what to do about a status, in the connector's own words; they go before the general ones.
+
+    Every method sends one request, apart from the retries of ``http``, and raises the errors of `status.check`.
+    """
+
+    def __init__(self, http: HttpClient, base_url: str, auth: Auth, *, hints: Mapping[int, str] | None = None) -> None:
+        self._http = http
+        self._base = urls.base(base_url)
+        self._auth = auth
+        self._hints = hints or {}
+
+    def query(self, endpoint: str, params: Mapping[str, str | int]) -> listing.ListReply:
+        """One page of a listing (RFC 7644 section 3.4.2)."""
+        return listing.parse(_required(*self._send("GET", urls.endpoint(self._base, endpoint), params=params)))
+
+    def get(self, endpoint: str, id: str) -> dict[str, Any]:
+        """One resource (section 3.4.1). `NotFound` only where the server says so in JSON (P55)."""
+        return _required(*self._send("GET", urls.endpoint(self._base, endpoint, id)))
+
+    def create(self, endpoint: str, document: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Create a resource (section 3.3); what the server made of it, or None where it does not say.
+
+        An id that only the ``Location`` header names is put into the document (P50).
+        """
+        response, reply = self._send("POST", urls.endpoint(self._base, endpoint), document)
+        made = reply if isinstance(reply, dict) else {}
+        if Row(made).get("id") is None and (named := _id_in_location(response)) is not None:
+            made = {**made, "id": named}
+        return made or None
+
+    def patch(self, endpoint: str, id: str, document: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Change a resource (section 3.5.2); what it is now, or None where the reply has no body (P38)."""
+        _, reply = self._send("PATCH", urls.endpoint(self._base, endpoint, id), document)
+        return reply if isinstance(reply, dict) and reply else None
+
+    def delete(self, endpoint: str, id: str) -> None:
+        """Delete a resource (section 3.6). `NotFound` where it was gone already (P54)."""
+        self._send("DELETE", urls.endpoint(self._base, endpoint, id))
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        document: Mapping[str, Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> tuple[Response, Json]:
+        body = None if document is None else json.dumps(document, ensure_ascii=False).encode()
+        headers = _ACCEPT if body is None else _SENDS
+        response = self._http.request(method, url, headers=headers, params=params, body=body, auth=self._auth)
+        reply = status.readable(response)
+        status.check(response, reply, mask=self._http.mask, hints=self._hints)
+        return response, reply
+
+
+def _required(response: Response, document: Json) -> dict[str, Any]:
+    """The object that a read must bring; an empty or foreign body is an error even under a 200 (P37)."""
+    if isinstance(document, dict):
+        return document
+    response.json()  # says what is wrong where it is not JSON at all
+    raise ProtocolError(f"{response.method} answered {response.status} with something else than a JSON object")
+
+
+def _id_in_location(response: Response) -> str | None:
+    """The id at the end of a ``Location`` header; the address itself is never followed (P34)."""
+    path = urlsplit(response.headers.get("Location") or "").path
+    try:
+        return to_id(unquote(path.rpartition("/")[2]))
+    except RowRejected:
+        return None

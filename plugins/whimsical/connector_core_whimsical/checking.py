@@ -1,0 +1,52 @@
+"""Whether a workspace can be reached, accepts the token and lists its users: what `check` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from connector_core.errors import ApplicationError, CredentialsRefused
+from connector_core.model import Finding
+from connector_core.scim import paging
+from connector_core_whimsical import users
+from connector_core_whimsical.client import Workspace
+
+
+def findings(workspace: Workspace) -> list[Finding]:
+    """One request for one user: asking for none is refused by some and unlimited for others (P10).
+
+    What went wrong is a finding whose code is the error's.
+    """
+    try:
+        reading = paging.read(workspace.scim, users.ENDPOINT, paging.first(users.STREAM), count=1)
+    except (CredentialsRefused, ApplicationError) as error:
+        return [Finding(level="error", code=error.code, message=error.message, hint=error.hint)]
+    return [
+        Finding(level="ok", code="reachable", message="Whimsical answers"),
+        Finding(level="ok", code="credentials", message="the token is accepted"),
+        *_listing(reading),
+    ]
+
+
+def _listing(reading: paging.Reading) -> Iterator[Finding]:
+    if not reading.rows:
+        yield Finding(
+            level="warning",
+            code="empty",
+            message="the workspace lists no users",
+            hint="right for a new workspace; else see that the token belongs to the workspace you mean",
+        )
+        return
+    counted = "users are listed" if reading.total is None else f"users are listed: {reading.total}"
+    yield Finding(level="ok", code="users", message=counted)
+    page = users.page(reading.rows)
+    for rejected in page.rejected[:1]:
+        yield Finding(level="warning", code="unreadable_user", message=f"a user cannot be read: {rejected.reason}")
+    if page.grants:
+        yield Finding(level="ok", code="roles", message="roles can be read")
+    elif page.unknown:
+        yield Finding(
+            level="warning",
+            code="roles_unreadable",
+            message="roles cannot be read: the listing does not show who is an editor",
+            hint="users are synced, their roles stay unknown; grant and revoke work, but cannot be verified",
+        )

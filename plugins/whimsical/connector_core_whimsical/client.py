@@ -1,0 +1,36 @@
+"""What the hooks are given to work with: the SCIM client of one workspace, and its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from connector_core.scim import ScimClient, bearer
+from connector_core_whimsical.settings import Settings
+
+if TYPE_CHECKING:
+    from connector_core.http import HttpClient
+
+_SWITCHES = (
+    "copy the token again from the workspace settings, and see that SAML SSO and SCIM are both still on: "
+    "switching SAML off switches SCIM off"  # W20, P72
+)
+_HINTS = {
+    401: _SWITCHES,
+    403: _SWITCHES,
+    404: "see that base_url is the SCIM base that the workspace settings show, and that SCIM is on",
+}
+
+
+@frozen
+class Workspace:
+    """One Whimsical workspace."""
+
+    scim: ScimClient
+    settings: Settings
+
+
+def connect(settings: Settings, http: HttpClient) -> Workspace:
+    """Raises `ConfigurationError` for a token or an address that cannot be right; makes no request."""
+    return Workspace(ScimClient(http, settings.base_url, bearer(settings.token), hints=_HINTS), settings)
