@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from attrs import evolve, field, frozen
 
@@ -19,17 +19,23 @@ from connector_core.model import (
     AccessRow,
     Change,
     Finding,
+    Json,
     LogLine,
+    NewAccount,
+    Operation,
     Picture,
     SyncInfo,
     SyncReport,
 )
 from connector_core.plugins import Connector, Plugins
 from connector_core.store.database import explained, open_reader, open_writer
+from connector_core.terms import Terms
 
 if TYPE_CHECKING:
     from connector_core.http import HttpEvent, HttpPolicy
-    from connector_core.session import Session
+    from connector_core.provision.engine import Provisioner
+    from connector_core.provision.requests import Requests
+    from connector_core.session import BeforeWrite, Session
     from connector_core.store.queries import Reader
     from connector_core.sync import Progress, SyncPolicy
 
@@ -103,6 +109,81 @@ class Connection:
             with self._session(connector, workers=workers, on_event=run.listen) as session:
                 return run(session)
 
+    # -- changing access -----------------------------------------------------------------------------------
+
+    def create_account(
+        self, login: str, *, given_name: str | None = None, family_name: str | None = None, role: str | None = None,
+        profile: Mapping[str, Json] | None = None, **terms: Unpack[Terms],
+    ) -> Operation:  # fmt: skip
+        """Have an account, enabled; one that exists is left as it is, a disabled one is enabled.
+
+        :param role: as for `grant`; None takes the application's own default.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+
+        def create(requests: Requests) -> Operation:
+            wanted = requests.role(role) if role is not None else None
+            account = NewAccount(
+                login=login.strip(), given_name=given_name, family_name=family_name, role=wanted, profile=profile or {}
+            )
+            return requests.create(account)
+
+        return self._operate("provision_create_account", create, terms)
+
+    def delete_account(self, user: str, **terms: Unpack[Terms]) -> Operation:
+        """Have no account for ``user`` (e-mail in any case, or id). A removal: needs ``yes`` or ``confirm``.
+
+        :raises UnknownName: nobody here ever heard of them.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+        return self._operate("provision_delete_account", lambda requests: requests.delete(user), terms)
+
+    def grant(self, role: str, user: str, **terms: Unpack[Terms]) -> Operation:
+        """Have ``user`` hold ``role`` (``id``, ``type:id`` or ``type:id:slug``); held already is a success.
+
+        :raises UnknownName, AmbiguousName: the role or the user cannot be told.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+        return self._operate("provision_grant", lambda requests: requests.grant(requests.role(role), user), terms)
+
+    def revoke(self, role: str, user: str, **terms: Unpack[Terms]) -> Operation:
+        """Have ``user`` no longer hold ``role``; where that removes the person, it needs ``yes`` or ``confirm``.
+
+        :raises UnknownName, AmbiguousName: the role or the user cannot be told.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+        return self._operate("provision_revoke", lambda requests: requests.revoke(requests.role(role), user), terms)
+
+    def operations(self, *, user: str | None = None, limit: int | None = None) -> tuple[Operation, ...]:
+        """The journal, newest first."""
+        with self._reading() as reader:
+            return reader.operations(user=user, limit=limit)
+
+    def _operate(self, hook: str, ask: Callable[[Requests], Operation], terms: Terms) -> Operation:
+        connector = self._connector()
+        connector.require(hook, "find_account", "sync_resource")
+        from connector_core.provision.requests import Requests
+
+        with self._provisioning(connector, terms) as engine:
+            operation = ask(Requests(engine))
+        self._context.plugins.announce("operation_finished", operation=operation)
+        return operation
+
+    @contextmanager
+    def _provisioning(self, connector: Connector, terms: Terms) -> Iterator[Provisioner]:
+        from connector_core.provision.engine import WriteAhead
+        from connector_core.provision.guards import require_managed
+        from connector_core.provisioning import provisioner
+
+        require_managed(self.config)
+        ahead = WriteAhead()
+        with (
+            self._writing() as db,
+            self._session(connector, before_write=ahead) as session,
+            provisioner(db, self._path, self.config, session, ahead, self._context.clock, terms) as engine,
+        ):
+            yield engine
+
     # -- asking the picture --------------------------------------------------------------------------------
 
     def picture(self, *, at: str | None = None) -> Picture:
@@ -149,7 +230,7 @@ class Connection:
 
     def _session(
         self, connector: Connector, *, deadline: float | None = None, workers: int | None = None,
-        on_event: Callable[[HttpEvent], None] | None = None,
+        on_event: Callable[[HttpEvent], None] | None = None, before_write: BeforeWrite | None = None,
     ) -> AbstractContextManager[Session]:  # fmt: skip
         from connector_core.http import HttpPolicy
         from connector_core.session import opened
@@ -157,7 +238,7 @@ class Connection:
         policy = evolve(self._context.http_policy or HttpPolicy(), deadline=deadline)
         return opened(
             self.config, connector, folder=self._path.parent, clock=self._context.clock, cancel=self._context.cancel,
-            policy=policy, environ=self._context.environ, workers=workers, on_event=on_event,
+            policy=policy, environ=self._context.environ, workers=workers, on_event=on_event, before_write=before_write,
         )  # fmt: skip
 
     @contextmanager

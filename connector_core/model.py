@@ -397,3 +397,51 @@ class LogLine:
     message: str
     sync: int | None = None
     data: Mapping[str, Json] = Factory(dict)
+
+
+# -- what the host has written ---------------------------------------------------------------------------------
+
+OperationKind = Literal["create_account", "delete_account", "enable_account", "grant", "revoke"]
+OperationState = Literal["planned", "pending", "sent", "done", "failed", "unknown"]
+
+
+@frozen(kw_only=True)
+class Request:
+    """A request that a dry run stopped before it left. ``body`` is JSON, or text where it is none."""
+
+    method: str
+    path: str
+    body: Json = None
+
+
+@frozen(kw_only=True)
+class Operation:
+    """One provisioning request and what came of it.
+
+    ``state``: ``planned`` in a dry run only; ``pending`` and ``sent`` while under way; ``done``, ``failed``, or
+    ``unknown`` where the answer never came. ``outcome``: ``unchanged`` where it was so already and nothing was sent.
+    ``verified``: the application was seen to be as wished. ``replaced``: the role that ended with it. ``reactivated``:
+    the account was disabled, and enabled first. ``part_of``: the operation that it is a step of.
+    """
+
+    id: int | None
+    kind: OperationKind
+    user_id: str | None
+    user: str | None
+    resource_type: str | None = None
+    role: str | None = None
+    entitlement: str | None = None
+    state: OperationState
+    outcome: Literal["changed", "unchanged"] | None = None
+    verified: bool = False
+    replaced: str | None = None
+    reactivated: bool = False
+    warnings: tuple[str, ...] = ()
+    error: ErrorInfo | None = None
+    requested_by: str | None = None
+    reason: str | None = None
+    created: str | None = None
+    finished: str | None = None
+    part_of: int | None = None
+    apply: int | None = None
+    request: Request | None = None

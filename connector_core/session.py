@@ -24,6 +24,8 @@ from connector_core.plugins import Connector
 from connector_core.sandbox import Sandbox
 from connector_core.settings import declared
 
+BeforeWrite = Callable[[str, str, bytes | None], None]
+
 
 @frozen(kw_only=True)
 class Session:
@@ -34,6 +36,7 @@ class Session:
 
     connector: Connector
     manifest: Manifest
+    settings: Any
     http: HttpClient
     client: Any
     reading: str
@@ -44,7 +47,7 @@ class Session:
 def opened(
     config: ConnectionConfig, connector: Connector, *, folder: Path, clock: Clock, cancel: threading.Event,
     policy: HttpPolicy, environ: Mapping[str, str] | None, workers: int | None = None,
-    on_event: Callable[[HttpEvent], None] | None = None,
+    on_event: Callable[[HttpEvent], None] | None = None, before_write: BeforeWrite | None = None,
 ) -> Iterator[Session]:  # fmt: skip
     """Connect, without a request yet; everything is closed at the end.
 
@@ -56,13 +59,15 @@ def opened(
         settings = resolve(config, connector.manifest().settings, sandbox_address=sandbox)
         manifest = connector.manifest(settings)
         http = HttpClient(
-            policy=policy, clock=clock, cancel=cancel, on_event=on_event, secrets=_secrets(settings), environ=environ,
+            policy=policy, clock=clock, cancel=cancel, on_event=on_event, before_write=before_write,
+            secrets=() if sandbox else _secrets(settings), environ=environ,
             pool_size=workers or manifest.max_workers,
         )  # fmt: skip
         stack.callback(http.close)
         vault = FileVault(folder / f"{quote(config.name, safe='')}.vault")
         yield Session(
-            connector=connector, manifest=manifest, http=http, client=connector.connect(settings, http, vault),
+            connector=connector, manifest=manifest, settings=settings, http=http,
+            client=connector.connect(settings, http, vault),
             reading=_digest(settings, "reading"), address="sandbox" if sandbox else _digest(settings, "address"),
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ from attrs import define, field
 from connector_core.config import ConnectionConfig
 from connector_core.errors import ConnectorCoreError, Interrupted
 from connector_core.model import ChangeCounts, ErrorInfo, SyncReport, SyncStatus
+from connector_core.provision.engine import WriteAhead
 from connector_core.session import Session
 from connector_core.store import runs
 from connector_core.store.connections import connection_id
@@ -52,6 +53,7 @@ class SyncRun:
         with exclusive(self.path, self.db, self.config.name, self.context.clock):
             policy = self.context.sync_policy or SyncPolicy()
             terms = runs.Terms(version=session.connector.version, reading=session.reading, address=session.address)
+            self._settle(session)
             log = self._log = LogBuffer(connection, self.context.clock, session.http.mask)
             log.sync = sync = self._begin(connection, terms, policy, log)
             workers = min(self.workers or session.manifest.max_workers, session.manifest.max_workers)
@@ -69,6 +71,14 @@ class SyncRun:
                 error.report = self._report(sync)
                 raise
             return self._report(sync)
+
+    def _settle(self, session: Session) -> None:
+        """Find out first what became of operations that nobody saw the end of."""
+        from connector_core.provisioning import has_open, provisioner
+
+        if has_open(self.db, self.config.name):
+            with provisioner(self.db, self.path, self.config, session, WriteAhead(), self.context.clock, {}):
+                pass
 
     def _begin(self, connection: int, terms: runs.Terms, policy: SyncPolicy, log: LogBuffer) -> int:
         """The sync to work on: the interrupted one, where it can be gone on with, else a new one."""

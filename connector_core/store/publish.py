@@ -15,6 +15,7 @@ from attrs import frozen
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import ChangeCounts, Key
 from connector_core.store.connections import publish_event
+from connector_core.store.journal import PENDING_DAYS
 from connector_core.store.runs import discard_staged
 
 _COMPARED = ("status", "name", "login", "email", "parent", "profile")
@@ -47,10 +48,11 @@ class Publisher:
 
     # -- before publishing: what would leave ---------------------------------------------------------------
 
-    def find_removals(self, whole_streams: Iterable[str]) -> None:
+    def find_removals(self, whole_streams: Iterable[str], now: float) -> None:
         """Work out ``unseen`` and ``ending``, temporary tables of what would leave the picture.
 
         :param whole_streams: those that added up: a grant they no longer give has ended.
+        :param now: seconds since 1970.
         """
         self._run(
             "DROP TABLE IF EXISTS temp.unseen",
@@ -60,9 +62,11 @@ class Publisher:
             "CREATE TEMP TABLE unseen AS SELECT r.type, r.id FROM main.resources r WHERE r.connection = :connection "
             "AND NOT EXISTS (SELECT 1 FROM staged s WHERE s.sync = :sync AND s.type = r.type AND s.id = r.id) "
             "AND NOT EXISTS (SELECT 1 FROM touched t WHERE t.connection = r.connection AND t.type = r.type "
-            "AND t.id = r.id AND t.mark > (SELECT mark FROM sync_runs WHERE id = :sync))",
+            "AND t.id = r.id AND t.mark > (SELECT mark FROM sync_runs WHERE id = :sync)) "
+            f"AND NOT (r.status = 'pending' AND {_INVITED})",
             _ENDING,
             streams=json.dumps(list(whole_streams)),
+            invited_since=rfc3339(now - PENDING_DAYS * 86_400),
         )
 
     def removals(self, *, accepted: bool) -> Removals:
@@ -242,6 +246,11 @@ AND (s.whole OR s.stream = g.source OR g.source IN (SELECT value FROM json_each(
     JOIN entitlements b ON b.id = g.entitlement AND b.exclusive = a.exclusive
     WHERE n.sync = :sync AND n.principal_type = g.principal_type AND n.principal_id = g.principal_id))
 """
+# Created by our journal not long ago, and perhaps not listed before the person signs in (W14).
+_INVITED = (
+    "EXISTS (SELECT 1 FROM journal j WHERE j.connection = r.connection AND j.type = r.type AND j.account = r.id "
+    "AND j.kind = 'create_account' AND j.state = 'done' AND j.finished > :invited_since)"
+)
 _CHANGED = "s.sync = :sync AND s.state = 'row' AND s.changed"
 _SAME = "resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id"
 _LOG = "INSERT INTO change_log (connection, event, kind, type, resource_id, login, what, before, after)"

@@ -10,8 +10,9 @@ from typing import Any
 
 from connector_core.clock import rfc3339
 from connector_core.errors import AmbiguousName, NoPicture, UnknownName
-from connector_core.model import AccessRow, Change, Counts, EntitlementKey, Key, LogLine, Picture, SyncInfo
+from connector_core.model import AccessRow, Change, Counts, EntitlementKey, Key, LogLine, Operation, Picture, SyncInfo
 from connector_core.store.connections import find_connection, head
+from connector_core.store.journal import operation_of
 from connector_core.store.runs import sync_info
 
 
@@ -26,6 +27,7 @@ class Reader:
         self._db = db
         self._name = connection
         self._id = int(row["id"])
+        self._baseline: int | None = row["baseline"]
 
     # -- which picture -------------------------------------------------------------------------------------
 
@@ -35,7 +37,7 @@ class Reader:
         :raises NoPicture: nothing was published yet.
         """
         event = head(self._db, self._id) if at is None else at
-        if event is None:
+        if event is None or self._baseline is None:  # operations alone make no picture
             raise no_picture(self._name)
         moment = self._one("SELECT at FROM events WHERE id = ?", event)
         last = self._one(
@@ -158,7 +160,7 @@ class Reader:
     # -- what changed --------------------------------------------------------------------------------------
 
     def changes(self, *, since: int | None = None, until: int | None = None) -> tuple[Change, ...]:
-        """What changed after event ``since`` up to ``until``; by default since the sync before the last published one."""
+        """What changed after event ``since`` up to ``until``; by default since the sync before the last published."""
         self.picture()
         if since is None:
             query = (
@@ -167,9 +169,9 @@ class Reader:
             )
             since = self._one(query, self._id, None if until is None else until + 1) or 0
         query = (
-            "SELECT CASE e.kind WHEN 'sync' THEN e.id END AS sync, "
-            "CASE e.kind WHEN 'operation' THEN e.id END AS operation, e.at, l.kind, l.resource_id AS user_id, "
-            "l.login AS user, l.what, l.before, l.after FROM change_log l JOIN events e ON e.id = l.event "
+            "SELECT s.id AS sync, j.id AS operation, e.at, l.kind, l.resource_id AS user_id, l.login AS user, l.what, "
+            "l.before, l.after FROM change_log l JOIN events e ON e.id = l.event "
+            "LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id "
             "WHERE l.connection = ? AND l.event > ? AND l.event <= coalesce(?, 1 << 62) ORDER BY l.event, l.id"
         )
         return tuple(Change(**dict(row)) for row in self._db.execute(query, (self._id, since, until)))
@@ -193,6 +195,15 @@ class Reader:
         query = "SELECT sync, at, level, message, data FROM logs WHERE connection = ? AND sync = ? ORDER BY id"
         rows = self._db.execute(query, (self._id, sync))
         return tuple(LogLine(**{**dict(row), "data": json.loads(row["data"])}) for row in rows)
+
+    def operations(self, *, user: str | None = None, limit: int | None = None) -> tuple[Operation, ...]:
+        """The journal, newest first; of one person where ``user`` is an id, or a login in any case."""
+        query = (
+            "SELECT * FROM journal WHERE connection = :connection "
+            "AND (:user IS NULL OR account = :user OR lower(login) = lower(:user)) ORDER BY id DESC LIMIT :limit"
+        )
+        names = {"connection": self._id, "user": user, "limit": -1 if limit is None else limit}
+        return tuple(operation_of(row) for row in self._db.execute(query, names))
 
     def warnings(self, sync: int) -> tuple[str, ...]:
         """The warnings of a sync, each once."""

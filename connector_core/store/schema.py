@@ -1,8 +1,9 @@
 """The state file's tables and public views, as numbered migrations.
 
 ``resources`` and ``grants`` hold the picture; their ``_history`` twins hold what came before, with the events between
-which it stood. What a running sync has read lies in ``staged`` and ``staged_grants`` until it is published, so that no
-reader ever sees half a sync. Events are numbered in one sequence for syncs and operations of all connections.
+which it stood. What a running sync has read lies in the ``staged`` tables until it is published, so that no reader ever
+sees half a sync; they only grow at their end while it runs, which keeps each page's commit small. Events are numbered in
+one sequence for syncs and operations of all connections.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ migrations = Migrations("connector_core")
 _RESOURCE = """
     connection INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
     name TEXT, login TEXT, email TEXT, status TEXT NOT NULL, parent TEXT, profile TEXT NOT NULL,
-    began INTEGER NOT NULL"""
+    began INTEGER NOT NULL, -- the event in which this version began
+    since INTEGER           -- the event in which the first version began; NULL where this is the first
+"""
 _GRANT = """
     connection INTEGER NOT NULL, principal_type TEXT NOT NULL, principal_id TEXT NOT NULL,
-    entitlement INTEGER NOT NULL REFERENCES entitlements(id), began INTEGER NOT NULL"""
+    entitlement INTEGER NOT NULL REFERENCES entitlements(id), began INTEGER NOT NULL, since INTEGER,
+    confirmed INTEGER NOT NULL DEFAULT 1"""
 
 _TABLES = f"""
 CREATE TABLE connections (
@@ -40,7 +44,6 @@ CREATE TABLE entitlements (
     id INTEGER PRIMARY KEY, connection INTEGER NOT NULL REFERENCES connections(id),
     type TEXT NOT NULL, resource_id TEXT NOT NULL, slug TEXT NOT NULL, name TEXT NOT NULL, exclusive TEXT,
     paid INTEGER NOT NULL DEFAULT 0, expands INTEGER NOT NULL DEFAULT 0,
-    sync INTEGER,           -- the last sync that read its definition; NULL where only a grant named it
     UNIQUE (connection, type, resource_id, slug)
 ) STRICT;
 
@@ -49,8 +52,8 @@ CREATE TABLE resources ({_RESOURCE}, PRIMARY KEY (connection, type, id)) STRICT,
 CREATE TABLE resource_history ({_RESOURCE}, ended INTEGER NOT NULL) STRICT;
 CREATE INDEX resource_history_key ON resource_history (connection, type, id, began);
 CREATE TABLE grants ({_GRANT},
-    source TEXT NOT NULL,   -- the stream that gave it
-    confirmed INTEGER NOT NULL,
+    source TEXT NOT NULL,   -- the stream that gave it; '*' where no stream did
+    beside INTEGER NOT NULL DEFAULT 0,  -- given by the page that listed its principal
     PRIMARY KEY (connection, principal_type, principal_id, entitlement)) STRICT, WITHOUT ROWID;
 CREATE TABLE grant_history ({_GRANT}, ended INTEGER NOT NULL) STRICT;
 CREATE INDEX grant_history_key ON grant_history (connection, principal_type, principal_id, began);
@@ -64,6 +67,8 @@ CREATE TABLE touched (      -- what an operation verified; ``mark`` counts up, a
     connection INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL, mark INTEGER NOT NULL,
     PRIMARY KEY (connection, type, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX touched_mark ON touched (connection, mark);
 
 -- syncs, and the one that runs
 CREATE TABLE sync_runs (
@@ -83,23 +88,39 @@ CREATE TABLE frontier (     -- cursors: the open ones are to be asked for, by th
     kind TEXT NOT NULL,     -- 'page'; 'confirm' reads one resource by its key, which is its position
     stream TEXT NOT NULL, reading INTEGER NOT NULL, position TEXT NOT NULL, idx INTEGER,
     root INTEGER NOT NULL,  -- handed out by another stream: where this one begins
-    state TEXT NOT NULL DEFAULT 'open', total INTEGER, rows INTEGER, fresh INTEGER, start INTEGER,
-    first TEXT, last TEXT, looped INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'open',     -- 'done'; 'dropped': behind the end; 'failed': could not be looked up
+    restarts INTEGER NOT NULL DEFAULT 0,    -- of a root: how often its stream was begun anew
+    answered INTEGER,       -- counts up in the order in which pages came
+    total INTEGER, rows INTEGER, fresh INTEGER, start INTEGER, first TEXT, last TEXT,
+    cut INTEGER NOT NULL DEFAULT 0,         -- the server says there is more, but it was not followed
+    unreadable INTEGER NOT NULL DEFAULT 0,  -- rejected rows without an id
     UNIQUE (sync, kind, stream, reading, position)
 ) STRICT;
 CREATE INDEX frontier_open ON frontier (sync, id) WHERE state = 'open';
-CREATE TABLE staged (
-    sync INTEGER NOT NULL REFERENCES sync_runs(id), type TEXT NOT NULL, id TEXT NOT NULL,
+CREATE TABLE staged (       -- what was read, in the order of reading; the key's index is `temp.seen`
+    seq INTEGER PRIMARY KEY, sync INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
     state TEXT NOT NULL,    -- 'row': read; 'rejected': unreadable; 'gone': proven gone; 'yielded': see touched
-    stream TEXT NOT NULL, readings INTEGER NOT NULL,    -- readings: a bit for each reading that listed it
-    whole INTEGER NOT NULL, -- read by its id: all its grants are here
-    asked INTEGER NOT NULL, unknown INTEGER NOT NULL, changed INTEGER NOT NULL, name TEXT, login TEXT, email TEXT, status TEXT, parent TEXT, profile TEXT,
-    PRIMARY KEY (sync, type, id)
+    stream TEXT NOT NULL,   -- that listed it first; '*' where it was only read by its id
+    readings INTEGER NOT NULL,  -- a bit for each reading of the stream that listed it
+    whole INTEGER NOT NULL, -- read by its id: all its grants are in `held`
+    asked INTEGER NOT NULL, -- the newest of `touched` when it was asked for
+    unknown INTEGER NOT NULL,   -- what it holds could not be read
+    held TEXT NOT NULL,     -- numbers of the entitlements given beside it
+    regrant INTEGER NOT NULL,   -- whether `held` or its standing differs from the picture
+    changed INTEGER NOT NULL,   -- whether the fields differ from the picture; they are left out where not
+    name TEXT, login TEXT, email TEXT, status TEXT, parent TEXT, profile TEXT
+) STRICT;
+CREATE TABLE staged_grants (    -- given by pages that do not list their principal
+    sync INTEGER NOT NULL, principal_type TEXT NOT NULL, principal_id TEXT NOT NULL,
+    entitlement INTEGER NOT NULL, stream TEXT NOT NULL
+) STRICT;
+CREATE TABLE staged_entitlements (
+    sync INTEGER NOT NULL, entitlement INTEGER NOT NULL, name TEXT NOT NULL, exclusive TEXT, paid INTEGER NOT NULL,
+    expands INTEGER NOT NULL, PRIMARY KEY (sync, entitlement)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE staged_grants (
-    sync INTEGER NOT NULL REFERENCES sync_runs(id), principal_type TEXT NOT NULL, principal_id TEXT NOT NULL,
-    entitlement INTEGER NOT NULL, stream TEXT NOT NULL,
-    PRIMARY KEY (sync, principal_type, principal_id, entitlement)
+CREATE TABLE also_listed (  -- by another stream than `staged.stream`
+    sync INTEGER NOT NULL, stream TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL, readings INTEGER NOT NULL,
+    PRIMARY KEY (sync, stream, type, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE held_removals (
     connection INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
@@ -119,7 +140,7 @@ CREATE VIEW accounts AS
 SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status, r.profile, e.at AS since
 FROM resources r JOIN connections c ON c.id = r.connection
 JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account
-JOIN events e ON e.id = r.began;
+JOIN events e ON e.id = coalesce(r.since, r.began);
 
 CREATE VIEW access AS
 WITH RECURSIVE reach (connection, type, id, via_type, via_id) AS (
@@ -139,7 +160,7 @@ JOIN resources r ON r.connection = h.connection AND r.type = h.type AND r.id = h
 JOIN connections c ON c.id = r.connection
 LEFT JOIN grants g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
 LEFT JOIN entitlements n ON n.id = g.entitlement
-LEFT JOIN events e ON e.id = coalesce(g.began, r.began)
+LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began)
 WHERE n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id);
 
 CREATE VIEW syncs AS
@@ -159,5 +180,54 @@ FROM change_log l JOIN connections c ON c.id = l.connection JOIN events e ON e.i
 def m001_first(db: Database) -> None:
     """Everything a sync needs."""
     for statement in (_TABLES + _VIEWS).split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+_JOURNAL = """
+CREATE TABLE applies (      -- plans carried out
+    id INTEGER PRIMARY KEY REFERENCES events(id), connection INTEGER NOT NULL REFERENCES connections(id),
+    digest TEXT NOT NULL, plan TEXT NOT NULL, status TEXT NOT NULL, who TEXT NOT NULL, reason TEXT,
+    started TEXT NOT NULL, finished TEXT
+) STRICT;
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY REFERENCES events(id), connection INTEGER NOT NULL REFERENCES connections(id),
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,    -- 'pending', 'sent', then 'done', 'failed' or 'unknown'
+    outcome TEXT,           -- 'changed' or 'unchanged', once done
+    type TEXT NOT NULL, account TEXT, login TEXT, resource_type TEXT, role TEXT, entitlement TEXT,
+    wanted TEXT, before TEXT,
+    who TEXT NOT NULL, reason TEXT, created TEXT NOT NULL, sent TEXT, finished TEXT, request TEXT,
+    event INTEGER REFERENCES events(id), verified INTEGER NOT NULL DEFAULT 0, replaced TEXT,
+    reactivated INTEGER NOT NULL DEFAULT 0, warnings TEXT NOT NULL DEFAULT '[]', error TEXT,
+    part_of INTEGER REFERENCES journal(id), apply INTEGER REFERENCES applies(id),
+    holder TEXT NOT NULL    -- the lock file of who carries it out, to see whether they still live
+) STRICT;
+CREATE INDEX journal_open ON journal (connection) WHERE state IN ('pending', 'sent', 'unknown');
+CREATE INDEX journal_connection ON journal (connection, id);
+CREATE INDEX journal_account ON journal (connection, account);
+CREATE INDEX journal_event ON journal (event);
+CREATE INDEX sync_runs_event ON sync_runs (event);
+
+CREATE VIEW operations AS
+SELECT c.name AS connection, j.id, j.kind, j.account AS user_id, j.login AS user,
+    j.resource_type, j.role, j.entitlement, j.state, j.outcome, j.verified, j.replaced, j.reactivated,
+    j.who AS requested_by, j.reason,
+    j.created, j.finished, json_extract(j.error, '$.message') AS error, j.part_of, j.apply
+FROM journal j JOIN connections c ON c.id = j.connection;
+
+DROP VIEW changes;
+CREATE VIEW changes AS
+SELECT c.name AS connection, s.id AS sync, j.id AS operation, e.at, l.kind,
+    l.resource_id AS user_id, l.login AS user, l.what, l.before, l.after
+FROM change_log l JOIN connections c ON c.id = l.connection JOIN events e ON e.id = l.event
+LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id;
+"""
+
+
+@migrations()
+def m002_journal(db: Database) -> None:
+    """The journal of operations, and plans carried out."""
+    for statement in _JOURNAL.split(";\n"):
         if statement.strip():
             db.execute(statement)

@@ -27,6 +27,7 @@ from connector_core.plugins import Connector
 from connector_core.store import runs
 from connector_core.store.connections import put_resource_types
 from connector_core.store.database import transaction
+from connector_core.store.follow import ANY_STREAM
 from connector_core.store.judge import Verdict, judge, readings, single_readings, streams
 from connector_core.store.logs import LogBuffer
 from connector_core.store.publish import Publisher
@@ -191,7 +192,9 @@ class SyncEngine:
         return [judge(self._db, self._sync, stream) for stream in streams(self._db, self._sync)]
 
     def _find_removals(self) -> None:
-        self._publisher.find_removals(v.stream for v in self._verdicts() if v.adds_up)
+        verdicts = self._verdicts()
+        whole = [v.stream for v in verdicts if v.adds_up]
+        self._publisher.find_removals([*whole, ANY_STREAM] if len(whole) == len(verdicts) else whole, self._clock.now())
 
     def _objection(self) -> str | None:
         removals = self._publisher.removals(accepted=self._accept)

@@ -1,0 +1,47 @@
+"""Whether who began an operation still lives: a lock file for each sitting, freed by the kernel at death."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class Holders:
+    """The lock files of sittings, beside the state file."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+
+    @contextmanager
+    def sitting(self) -> Iterator[str]:
+        """Hold a lock of one's own; gives its name."""
+        name = uuid.uuid4().hex
+        lock = self._lock(name)
+        with lock:
+            try:
+                yield name
+            finally:
+                self._file(name).unlink(missing_ok=True)
+
+    def is_alive(self, name: str) -> bool:
+        """Whether that sitting goes on, in whatever process."""
+        if not self._file(name).exists():
+            return False
+        lock = self._lock(name)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        self._file(name).unlink(missing_ok=True)
+        lock.release()
+        return False
+
+    def _file(self, name: str) -> Path:
+        return self._state.with_name(f"{self._state.name}.{name}.holder")
+
+    def _lock(self, name: str) -> FileLock:
+        return FileLock(self._file(name), mode=0o600, is_singleton=False)
