@@ -1,1 +1,231 @@
-"""A small host for identity connectors."""
+"""A small host for identity connectors: who has which access in an application, and changing it.
+
+::
+
+    from connector_core import Host
+
+    with Host(db="state.db") as host:
+        workspace = host.connection("whimsical", settings={"token": token}, managed=True)
+        report = workspace.sync()
+
+All that a plugin or an embedding program needs is here, with `connector_core.scim` and `connector_core.testing`.
+Nothing is imported before it is asked for (PEP 562).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # type checkers know this name; importing it would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
+    from connector_core.clock import Clock, SystemClock
+    from connector_core.config import Configuration
+    from connector_core.connection import Connection
+    from connector_core.errors import (
+        AmbiguousName,
+        ApplicationError,
+        Busy,
+        ConfigurationError,
+        Conflict,
+        ConnectorCoreError,
+        CredentialsRefused,
+        GuardRefused,
+        IncompleteError,
+        Interrupted,
+        NoPicture,
+        NotFound,
+        OperationRefused,
+        PluginError,
+        ProtocolError,
+        RateLimited,
+        RowRejected,
+        StateError,
+        StreamExpired,
+        UnknownName,
+        Unreachable,
+        Unsupported,
+        UsageError,
+    )
+    from connector_core.hookspecs import SANDBOX_SECRET, hookimpl
+    from connector_core.host import Capabilities, Host
+    from connector_core.http import HttpClient, HttpEvent, HttpPolicy, Response
+    from connector_core.model import (
+        AccessRow,
+        Change,
+        ChangeCounts,
+        Counts,
+        Cursor,
+        Entitlement,
+        EntitlementKey,
+        ErrorInfo,
+        Finding,
+        Grant,
+        Guide,
+        Json,
+        Key,
+        LogLine,
+        Manifest,
+        NewAccount,
+        Operation,
+        Outcome,
+        Page,
+        Picture,
+        Rejected,
+        Request,
+        Resource,
+        ResourceType,
+        Secret,
+        Span,
+        SyncInfo,
+        SyncReport,
+    )
+    from connector_core.plugins import PluginInfo, Vault
+    from connector_core.provision.apply import ApplyReport, Line
+    from connector_core.provision.plan import Limits, Plan, Step
+    from connector_core.settings import Setting, address, secret, setting
+    from connector_core.sync import Progress, SyncPolicy
+    from connector_core.sync.guard import Guard
+    from connector_core.terms import Terms
+
+__version__: str
+
+# Where names lie that are neither errors nor plain values.
+_HOMES = {
+    "Clock": "clock",
+    "SystemClock": "clock",
+    "Configuration": "config",
+    "Connection": "connection",
+    "SANDBOX_SECRET": "hookspecs",
+    "hookimpl": "hookspecs",
+    "Capabilities": "host",
+    "Host": "host",
+    "HttpClient": "http",
+    "HttpEvent": "http",
+    "HttpPolicy": "http",
+    "Response": "http",
+    "PluginInfo": "plugins",
+    "Vault": "plugins",
+    "Setting": "settings",
+    "address": "settings",
+    "secret": "settings",
+    "setting": "settings",
+    "ApplyReport": "provision.apply",
+    "Line": "provision.apply",
+    "Limits": "provision.plan",
+    "Plan": "provision.plan",
+    "Step": "provision.plan",
+    "Progress": "sync",
+    "SyncPolicy": "sync",
+    "Guard": "sync.guard",
+    "Terms": "terms",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, and remember it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = _version() if name == "__version__" else _imported(name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _imported(name: str) -> Any:
+    from importlib import import_module
+
+    from connector_core import errors
+
+    home = _HOMES.get(name) or ("errors" if hasattr(errors, name) else "model")
+    return getattr(import_module(f"connector_core.{home}"), name)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("connector-core")
+
+
+__all__ = [
+    "SANDBOX_SECRET",
+    "AccessRow",
+    "AmbiguousName",
+    "ApplicationError",
+    "ApplyReport",
+    "Busy",
+    "Capabilities",
+    "Change",
+    "ChangeCounts",
+    "Clock",
+    "Configuration",
+    "ConfigurationError",
+    "Conflict",
+    "Connection",
+    "ConnectorCoreError",
+    "Counts",
+    "CredentialsRefused",
+    "Cursor",
+    "Entitlement",
+    "EntitlementKey",
+    "ErrorInfo",
+    "Finding",
+    "Grant",
+    "Guard",
+    "GuardRefused",
+    "Guide",
+    "Host",
+    "HttpClient",
+    "HttpEvent",
+    "HttpPolicy",
+    "IncompleteError",
+    "Interrupted",
+    "Json",
+    "Key",
+    "Limits",
+    "Line",
+    "LogLine",
+    "Manifest",
+    "NewAccount",
+    "NoPicture",
+    "NotFound",
+    "Operation",
+    "OperationRefused",
+    "Outcome",
+    "Page",
+    "Picture",
+    "Plan",
+    "PluginError",
+    "PluginInfo",
+    "Progress",
+    "ProtocolError",
+    "RateLimited",
+    "Rejected",
+    "Request",
+    "Resource",
+    "ResourceType",
+    "Response",
+    "RowRejected",
+    "Secret",
+    "Setting",
+    "Span",
+    "StateError",
+    "Step",
+    "StreamExpired",
+    "SyncInfo",
+    "SyncPolicy",
+    "SyncReport",
+    "SystemClock",
+    "Terms",
+    "UnknownName",
+    "Unreachable",
+    "Unsupported",
+    "UsageError",
+    "Vault",
+    "__version__",
+    "address",
+    "hookimpl",
+    "secret",
+    "setting",
+]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import queue
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from attrs import evolve, field, frozen
 
-from connector_core.clock import Clock
+from connector_core.clock import Clock, within
 from connector_core.config import ConnectionConfig
-from connector_core.errors import Interrupted, Unreachable
+from connector_core.errors import ApplicationError, CredentialsRefused, Unreachable
 from connector_core.model import (
     AccessRow,
     Change,
@@ -33,13 +33,14 @@ from connector_core.terms import Terms
 
 if TYPE_CHECKING:
     from connector_core.http import HttpEvent, HttpPolicy
+    from connector_core.provision.apply import ApplyReport, Line
     from connector_core.provision.engine import Provisioner
+    from connector_core.provision.plan import Limits, Plan
     from connector_core.provision.requests import Requests
     from connector_core.session import BeforeWrite, Session
     from connector_core.store.queries import Reader
     from connector_core.sync import Progress, SyncPolicy
 
-T = TypeVar("T")
 CHECK_SECONDS = 15.0
 
 
@@ -72,8 +73,8 @@ class Connection:
 
     # -- asking the application ----------------------------------------------------------------------------
 
-    def check(self) -> tuple[Finding, ...]:
-        """Whether the application can be reached, accepts the credentials and lists users; within 15 seconds.
+    def check(self, *, seconds: float = CHECK_SECONDS) -> tuple[Finding, ...]:
+        """Whether the application can be reached, accepts the credentials and lists users; within so long in all.
 
         What went wrong in the application is a finding, its code that of the error.
 
@@ -81,8 +82,22 @@ class Connection:
         """
         connector = self._connector()
         connector.require("connector_check")
-        with self._session(connector, deadline=CHECK_SECONDS) as session:
-            return _within(CHECK_SECONDS, lambda: connector.check(session.client), self._context.cancel)
+
+        def ask() -> tuple[Finding, ...]:
+            with self._session(connector, deadline=seconds) as session:
+                mask = session.http.mask
+                return tuple(
+                    evolve(f, message=mask(f.message), hint=f.hint and mask(f.hint))
+                    for f in connector.check(session.client)
+                )
+
+        try:
+            return within(seconds, ask, self._context.cancel)
+        except TimeoutError as error:
+            hint = "see whether the application is slow or down"
+            return (Finding(level="error", code=Unreachable.code, message=str(error), hint=hint),)
+        except (CredentialsRefused, ApplicationError) as error:
+            return (Finding(level="error", code=error.code, message=error.message, hint=error.hint),)
 
     def sync(
         self, *, workers: int | None = None, fresh: bool = False, accept_removals: bool = False,
@@ -154,6 +169,44 @@ class Connection:
         """
         return self._operate("provision_revoke", lambda requests: requests.revoke(requests.role(role), user), terms)
 
+    def plan(
+        self, people: str | os.PathLike[str] | None = None, *, prune: bool = False, undo: int | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Plan:  # fmt: skip
+        """What has to be done so that everybody has what the CSV file ``people`` says; a fresh sync is made first.
+
+        :param prune: remove accounts that the file does not name; else they are left alone.
+        :param undo: with no file, take back the plan that this apply carried out; the last one where None.
+        :raises IncompleteError: the sync was not complete.
+        :raises ConfigurationError: the file is wrong; each line is named.
+        """
+        from connector_core.planning import make_plan, require_complete
+
+        require_complete(self.sync(on_progress=on_progress))
+        with self._session(self._connector()) as session, self._reading() as reader:
+            path = None if people is None else Path(people)
+            return make_plan(self.config, session, reader, self._context.clock, path=path, prune=prune, undo=undo)
+
+    def apply(
+        self, plan: Plan, *, limits: Limits | None = None, on_line: Callable[[Line], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None, **terms: Unpack[Terms],
+    ) -> ApplyReport:  # fmt: skip
+        """Carry a plan out. Interrupted, the same call again finishes the rest and repeats nothing.
+
+        :param on_line: told each step when it is done.
+        :raises GuardRefused: a limit, a protected account, or an account that is no longer as planned.
+        :raises IncompleteError: the listing could not be read in full.
+        """
+        from connector_core.planning import apply_plan, require_complete
+        from connector_core.provision.plan import Limits
+
+        (limits or Limits()).check(plan)
+        with self._provisioning(self._connector(), {**terms, "yes": True}) as engine:
+            require_complete(self.sync(on_progress=on_progress))
+            with self._reading() as reader:
+                db = engine.journal.db
+                return apply_plan(plan, self.config, engine.session, reader, engine, self._path, db, on_line)
+
     def operations(self, *, user: str | None = None, limit: int | None = None) -> tuple[Operation, ...]:
         """The journal, newest first."""
         with self._reading() as reader:
@@ -166,8 +219,18 @@ class Connection:
 
         with self._provisioning(connector, terms) as engine:
             operation = ask(Requests(engine))
-        self._context.plugins.announce("operation_finished", operation=operation)
+            self._announce(operation, engine)
         return operation
+
+    def _announce(self, operation: Operation, engine: Provisioner) -> None:
+        """What plugins complain of goes into the log, without the secrets that it may quote."""
+        from connector_core.store.connections import connection_id
+        from connector_core.store.logs import LogBuffer
+
+        db = engine.journal.db
+        for complaint in self._context.plugins.announce("operation_finished", operation=operation):
+            connection = connection_id(db, self.name, self.config.connector)
+            LogBuffer(connection, self._context.clock, engine.session.http.mask).write(db, "error", complaint)
 
     @contextmanager
     def _provisioning(self, connector: Connector, terms: Terms) -> Iterator[Provisioner]:
@@ -180,7 +243,9 @@ class Connection:
         with (
             self._writing() as db,
             self._session(connector, before_write=ahead) as session,
-            provisioner(db, self._path, self.config, session, ahead, self._context.clock, terms) as engine,
+            provisioner(
+                db, self._path, self.config, session, ahead, self._context.clock, terms, cancel=self._context.cancel
+            ) as engine,
         ):
             yield engine
 
@@ -237,7 +302,7 @@ class Connection:
 
         policy = evolve(self._context.http_policy or HttpPolicy(), deadline=deadline)
         return opened(
-            self.config, connector, folder=self._path.parent, clock=self._context.clock, cancel=self._context.cancel,
+            self.config, connector, state=self._path, clock=self._context.clock, cancel=self._context.cancel,
             policy=policy, environ=self._context.environ, workers=workers, on_event=on_event, before_write=before_write,
         )  # fmt: skip
 
@@ -260,27 +325,3 @@ class Connection:
 
 def _event(reader: Reader, moment: str | None) -> int | None:
     return None if moment is None else reader.event_at(moment)
-
-
-def _within(seconds: float, call: Callable[[], T], cancel: threading.Event) -> T:
-    """Call in a thread of its own, which is left behind when it outlives its time: a plugin may never come back."""
-    results: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            results.put((call(), None))
-        except BaseException as error:
-            results.put((None, error))
-
-    threading.Thread(target=work, daemon=True).start()
-    for _ in range(int(seconds * 10) + 5):
-        if cancel.is_set():
-            raise Interrupted("interrupted")
-        try:
-            answer, error = results.get(timeout=0.1)
-        except queue.Empty:
-            continue
-        if error is not None:
-            raise error
-        return answer  # type: ignore[return-value]
-    raise Unreachable(f"no answer within {seconds:.0f} seconds", hint="see whether the application is slow or down")

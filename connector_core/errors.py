@@ -6,6 +6,7 @@ word that scripts can compare; both are part of the public contract.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 
@@ -15,14 +16,28 @@ class ConnectorCoreError(Exception):
     code: ClassVar[str] = "unexpected"
     exit_code: ClassVar[int] = 1
 
+    # Values of the class, too: a plugin's own subclass may forget to call `__init__`.
+    message: str = "no message"
+    hint: str | None = None
+    report: Any = None  # what had come of it until then, such as the `SyncReport` of a sync that failed
+
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.report: Any = None  # what had come of it until then, such as the `SyncReport` of a sync that failed
 
     def __str__(self) -> str:
         return self.message
+
+    def conceal(self, mask: Callable[[str], str]) -> None:
+        """Take secrets out of everything that this error says. A cause that quotes one is forgotten."""
+        self.message = mask(self.message)
+        self.hint = self.hint and mask(self.hint)
+        self.args = (self.message,)
+        from traceback import format_exception
+
+        if mask(text := "".join(format_exception(self))) != text:
+            self.__cause__ = self.__context__ = None
 
 
 # -- say it differently ----------------------------------------------------------------------------------------

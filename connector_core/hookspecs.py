@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Grant,
         Manifest,
         NewAccount,
+        Operation,
         Outcome,
         Page,
         Resource,
@@ -149,19 +150,29 @@ def sandbox_app(folder: Path) -> WSGIApplication | None:
 
 @hookspec
 def sync_finished(report: SyncReport) -> None:
-    """A sync ended, well or not."""
+    """A sync ended, well or not. Told to every plugin when its report is written."""
 
 
 @hookspec
-def operation_finished(operation: Any) -> None:
-    """An operation was carried out, refused or failed."""
+def operation_finished(operation: Operation) -> None:
+    """An operation ended, well or not. Told to every plugin when the journal has it."""
 
 
 @hookspec
 def register_commands(cli: click.Group) -> None:
-    """Add commands to the command line. Called once, when it starts."""
+    """Add commands to the command line.
+
+    :param cli: the group that they are added to.
+
+    Told to every plugin once, when a command is looked for that is not one of ours.
+    """
 
 
 @hookspec
 def register_exporters(register: Callable[[str, Any], None]) -> None:
-    """Add export formats: ``register(name, exporter)``. Called once, before the first export."""
+    """Add export formats.
+
+    :param register: ``register(name, exporter)``.
+
+    Told to every plugin once, before the first export.
+    """

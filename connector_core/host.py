@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from connector_core.clock import Clock, SystemClock
-from connector_core.config import SANDBOX, Configuration, ConnectionConfig, Value
+from connector_core.config import SANDBOX, Configuration
 from connector_core.connection import Connection, Context
 from connector_core.model import Manifest
 from connector_core.plugins import PluginInfo, Plugins
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from connector_core.http import HttpPolicy
     from connector_core.sandbox import Sandbox
     from connector_core.sync import SyncPolicy
+    from connector_core.watch import ConnectionStatus
 
 
 @frozen(kw_only=True)
@@ -38,11 +39,16 @@ class Capabilities:
 
 
 class Host:
-    """Plugins, configuration and a state file, put together.
+    """Plugins, configuration and a state file, put together. Safe in threads; several in one process do not meet.
 
     :param db: the state file; ``{connection}`` in it gives each connection a file of its own.
     :param plugins: connectors given by hand, by name, beside the installed ones.
+    :param configuration: connections known by name; by default only those that connectors' names imply.
     :param environ: where proxies and certificates are named for HTTP; None looks nowhere.
+    :param clock: where time comes from; tests give one that does not wait.
+    :param http_policy: how patient requests are.
+    :param sync_policy: what a sync may do.
+    :param installed: whether plugins that are installed are looked for.
     """
 
     def __init__(
@@ -66,15 +72,19 @@ class Host:
     ) -> Self:
         """A host as the command line has it: files, folders and variables as the README says.
 
+        :param db: the state file, before ``CONNECTOR_CORE_DB``.
+        :param config: the configuration file, before ``CONNECTOR_CORE_CONFIG``.
+        :param environ: the environment; a copy is made.
+        :param more: what `Host` understands besides.
         :raises ConfigurationError: the configuration file is missing although named, or wrong.
         """
-        from platformdirs import user_config_path, user_state_path
-
+        environ = dict(environ)
         named = config or environ.get("CONNECTOR_CORE_CONFIG")
-        path = Path(named) if named else user_config_path("connector-core") / "connector-core.toml"
-        state = db or environ.get("CONNECTOR_CORE_DB") or str(user_state_path("connector-core") / "state.db")
-        configuration = Configuration.load(path, environ, required=named is not None)
-        return cls(state, configuration=configuration, environ=environ, **more)
+        path = Path(named).expanduser() if named else _config_folder() / "connector-core.toml"
+        configuration = Configuration.load(path, environ, required=bool(named))
+        state = db or environ.get("CONNECTOR_CORE_DB")
+        where = Path(state).expanduser() if state else _state_folder() / "state.db"
+        return cls(where, configuration=configuration, environ=environ, **more)
 
     def __enter__(self) -> Self:
         return self
@@ -87,8 +97,16 @@ class Host:
         self.cancel()
 
     def cancel(self) -> None:
-        """Make everything under way raise `Interrupted`: at once while it waits, else within the read timeout."""
+        """Make everything under way raise `Interrupted`: at once while it waits, else within the read timeout.
+
+        For good: what is asked of the application afterwards is interrupted, too.
+        """
         self._cancel.set()
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration as it was read."""
+        return self._configuration
 
     # -- what there is -------------------------------------------------------------------------------------
 
@@ -127,22 +145,41 @@ class Host:
     ) -> Connection:  # fmt: skip
         """The connection of that name, as configured, with what is given here before it.
 
+        :param connector: by default as configured, else the connection's own name.
         :param settings: values by name; a secret as text or `Secret`.
-        :param managed: whether access may be changed.
+        :param app: the application entry it belongs to, and its ``owner``.
+        :param managed: whether access may be changed; no, where nobody says so.
         :raises UnknownName: it is neither configured nor named like a connector, and no ``connector`` is given.
+        :raises ConfigurationError: what is configured or given for it cannot be. Settings are checked when needed.
         """
-        if connector is None:
-            config = self._configuration.connection(name, self._plugins.names())
-        else:
-            config = ConnectionConfig(name=name, connector=connector)
-        given = {k: Value(v, "the settings argument") for k, v in (settings or {}).items()}
-        config = evolve(
-            config, values={**config.values, **given}, app=config.app if app is None else app,
-            owner=config.owner if owner is None else owner, managed=config.managed if managed is None else managed,
-        )  # fmt: skip
+        config = self._configuration.connection(
+            name, self._plugins.names(), settings=settings, connector=connector, app=app, owner=owner, managed=managed
+        )
         return Connection(config, self._state_path(name), self._context)
+
+    def status(self, connection: str) -> ConnectionStatus:
+        """How that connection is doing, also while another process syncs it.
+
+        :raises UnknownName: there is no such connection.
+        """
+        from connector_core.watch import look
+
+        config = self.connection(connection).config
+        return look(config, self._state_path(connection), self._context.clock)
 
     # -- for connections -----------------------------------------------------------------------------------
 
     def _state_path(self, connection: str) -> Path:
         return Path(self._db.replace("{connection}", quote(connection, safe=" ")))
+
+
+def _config_folder() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("connector-core")
+
+
+def _state_folder() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("connector-core")

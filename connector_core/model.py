@@ -67,6 +67,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
+        """The value itself, for the one place that sends it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -164,8 +165,8 @@ class Manifest:
     """What a connector is.
 
     ``name`` equals the name of its entry point. ``settings`` is an attrs class whose fields are made with
-    ``setting()``, ``secret()`` and ``address()``. ``resources`` and ``entitlements`` are those that exist in every
-    account of the application, whatever a listing says. ``max_workers`` is the most pages to ask for at once.
+    ``setting()``, ``secret()`` and ``address()``. ``entitlements`` are those that exist in every account of the
+    application, whatever a listing says. ``max_workers`` is the most pages to ask for at once.
     """
 
     name: str
@@ -173,7 +174,6 @@ class Manifest:
     summary: str
     settings: type
     resource_types: tuple[ResourceType, ...]
-    resources: tuple[Resource, ...] = ()
     entitlements: tuple[Entitlement, ...] = ()
     guide: Guide = Guide()
     max_workers: int = 4

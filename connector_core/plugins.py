@@ -7,7 +7,8 @@ ones, and stops at the first plugin that fails on import. So each plugin gets a 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -16,17 +17,23 @@ import pluggy
 from attrs import field, frozen
 
 from connector_core import hookspecs
+from connector_core.clock import within
 from connector_core.errors import ConnectorCoreError, PluginError, UnknownName, Unsupported
 from connector_core.model import (
     Cursor,
+    Entitlement,
+    EntitlementKey,
     Finding,
     Grant,
+    Key,
     Manifest,
     NewAccount,
     Outcome,
     Page,
+    Rejected,
     Resource,
 )
+from connector_core.settings import declared
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -35,6 +42,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CONTRACT = 1  # the version of the plugin contract that this host speaks
+ANNOUNCEMENT_SECONDS = 30.0  # longer than this, nobody waits for a plugin that is only told something
+
+_LONGEST = 500  # characters of a foreign error that are worth showing
+_CONTENTS: Mapping[str, type] = {
+    "resources": Resource, "entitlements": Entitlement, "grants": Grant, "next": Cursor, "rejected": Rejected,
+    "unknown": Key, "warnings": str,
+}  # fmt: skip
 
 
 class Vault(Protocol):
@@ -74,37 +88,39 @@ class Connector:
         return self._ask("connector_connect", object, settings=settings, http=http, vault=vault)
 
     def check(self, client: Any) -> tuple[Finding, ...]:
-        return tuple(self._ask("connector_check", list, client=client))
+        findings = self._ask("connector_check", list, client=client)
+        self._verify("connector_check", findings, Finding)
+        return tuple(findings)
 
     def sync_page(self, client: Any, cursor: Cursor | None) -> Page:
-        return self._ask("sync_page", Page, client=client, cursor=cursor)
+        return self._page("sync_page", self._ask("sync_page", Page, client=client, cursor=cursor))
 
     def sync_resource(self, client: Any, resource: Resource) -> Page | None:
-        # None is an answer here: proven gone.
-        return self._ask("sync_resource", Page | None, client=client, resource=resource)  # type: ignore[arg-type]
+        answer = self._call("sync_resource", client=client, resource=resource)
+        return None if answer is None else self._page("sync_resource", answer)  # None: proven gone
 
     def find_account(self, client: Any, login: str) -> Page:
-        return self._ask("find_account", Page, client=client, login=login)
+        return self._page("find_account", self._ask("find_account", Page, client=client, login=login))
 
     def create_account(self, client: Any, account: NewAccount) -> Outcome:
-        return self._ask("provision_create_account", Outcome, client=client, account=account)
+        return self._outcome("provision_create_account", client=client, account=account)
 
     def delete_account(self, client: Any, resource: Resource) -> Outcome:
-        return self._ask("provision_delete_account", Outcome, client=client, resource=resource)
+        return self._outcome("provision_delete_account", client=client, resource=resource)
 
     def enable_account(self, client: Any, resource: Resource) -> Outcome:
-        return self._ask("provision_enable_account", Outcome, client=client, resource=resource)
+        return self._outcome("provision_enable_account", client=client, resource=resource)
 
     def grant(self, client: Any, grant: Grant) -> Outcome:
-        return self._ask("provision_grant", Outcome, client=client, grant=grant)
+        return self._outcome("provision_grant", client=client, grant=grant)
 
     def revoke(self, client: Any, grant: Grant) -> Outcome:
-        return self._ask("provision_revoke", Outcome, client=client, grant=grant)
+        return self._outcome("provision_revoke", client=client, grant=grant)
 
     def sandbox_app(self, folder: Path) -> WSGIApplication:
         app: WSGIApplication = self._call("sandbox_app", folder=folder)
         if not callable(app):
-            raise PluginError(f"the plugin {self.name} broke its contract: sandbox_app answered no WSGI application")
+            raise self._broken("sandbox_app", "no WSGI application")
         return app
 
     def require(self, *hooks: str) -> None:
@@ -116,20 +132,52 @@ class Connector:
                 hint=f"connector-core capabilities {self.name} shows what it can do",
             )
 
-    def _ask(self, hook: str, kind: type[T], **arguments: Any) -> T:
-        answer = self._call(hook, **arguments)
-        if not isinstance(answer, kind):
-            raise PluginError(f"the plugin {self.name} broke its contract: {hook} answered {type(answer).__name__}")
-        return answer
+    # -- the wall ------------------------------------------------------------------------------------------
 
     def _call(self, hook: str, **arguments: Any) -> Any:
         self.require(hook)
         try:
             return getattr(self._manager.hook, hook)(**arguments)
-        except ConnectorCoreError:
+        except (ConnectorCoreError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"the plugin {self.name} failed in {hook}: {type(error).__name__}: {error}") from error
+        except BaseException as error:  # SystemExit, too: no plugin ends the program
+            raise PluginError(f"the plugin {self.name} failed in {hook}: {_words(error)}") from error
+
+    def _ask(self, hook: str, kind: type[T], **arguments: Any) -> T:
+        answer = self._call(hook, **arguments)
+        if not isinstance(answer, kind) or answer is None:
+            raise self._broken(hook, type(answer).__name__)
+        return answer
+
+    def _outcome(self, hook: str, **arguments: Any) -> Outcome:
+        outcome = self._ask(hook, Outcome, **arguments)
+        if outcome.after is not None:
+            self._page(hook, outcome.after)
+        return outcome
+
+    def _page(self, hook: str, page: Page) -> Page:
+        """What does not fit the contract is found here, and not when it is half written."""
+        self._verify(hook, [page], Page)
+        for name, kind in _CONTENTS.items():
+            self._verify(hook, getattr(page, name), kind)
+        self._verify(hook, [g.entitlement for g in page.grants], EntitlementKey)
+        self._verify(hook, [g.principal for g in page.grants], Key)
+        for r in page.resources:
+            if not (isinstance(r.id, str) and isinstance(r.type, str) and r.id and r.type):
+                raise self._broken(hook, f"a resource whose key is {r.type!r}, {r.id!r}; both must be texts")
+            if r.profile and not _is_json(r.profile):
+                raise self._broken(hook, f"{r.key} with a profile that is not JSON")
+        return page
+
+    def _verify(self, hook: str, items: Iterable[object], kind: type) -> None:
+        if not isinstance(items, list | tuple):
+            raise self._broken(hook, f"{type(items).__name__} where a list is expected")
+        for item in items:
+            if not isinstance(item, kind):
+                raise self._broken(hook, f"{type(item).__name__} where {kind.__name__} is expected")
+
+    def _broken(self, hook: str, answer: str) -> PluginError:
+        return PluginError(f"the plugin {self.name} broke its contract: {hook} answered {answer}")
 
 
 @frozen
@@ -170,11 +218,8 @@ class Plugins:
         :raises PluginError: it is broken; the reason is the message.
         """
         if name not in self.names():
-            from difflib import get_close_matches
-
             near = get_close_matches(name, self.names(), 1)
-            installed = ", ".join(self.names()) or "none"
-            hint = f"did you mean {near[0]}?" if near else f"installed: {installed}"
+            hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(self.names()) or 'none'}"
             raise UnknownName(f"no connector named {name!r} is installed", hint=hint)
         manager = self._load(name)
         version = next(f.version for f in self._found if f.name == name) or "0"
@@ -183,35 +228,44 @@ class Plugins:
         _verify_manifest(connector)
         return connector
 
-    def announce(self, hook: str, **arguments: Any) -> list[str]:
-        """Tell every plugin; one that fails is no failure of ours: the complaints are returned, to be logged."""
+    def announce(self, hook: str, *, seconds: float = ANNOUNCEMENT_SECONDS, **arguments: Any) -> list[str]:
+        """Tell every plugin. One that fails is no failure of ours: the complaints are returned, to be logged."""
         complaints = []
         for name in self.names():
             try:
-                getattr(self._load(name).hook, hook)(**arguments)
-            except Exception as error:
-                if not isinstance(error, PluginError):
-                    complaints.append(f"the plugin {name} failed in {hook}: {type(error).__name__}: {error}")
+                tell = getattr(self._load(name).hook, hook)
+            except PluginError:  # a row of `rows` already
+                continue
+            try:
+                within(seconds, lambda tell=tell: tell(**arguments))  # type: ignore[misc]
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                complaints.append(f"the plugin {name} failed in {hook}: {_words(error)}")
         return complaints
 
     def _row(self, found: _Found) -> PluginInfo:
+        hooks: frozenset[str] = frozenset()
+        problem = None
         try:
             manager = self._load(found.name)
             hooks = _hooks_of(manager)
             if "connector_manifest" in hooks:
                 _verify_manifest(Connector(found.name, found.version or "0", manager))
         except ConnectorCoreError as error:
-            return PluginInfo(name=found.name, distribution=found.distribution, version=found.version, error=str(error))
+            problem = str(error)
         return PluginInfo(
-            name=found.name, distribution=found.distribution, version=found.version, hooks=tuple(sorted(hooks))
-        )
+            name=found.name, distribution=found.distribution, version=found.version, hooks=tuple(sorted(hooks)),
+            error=problem,
+        )  # fmt: skip
 
     def _load(self, name: str) -> pluggy.PluginManager:
         if name not in self._managers:
-            self._managers[name] = self._try(name)
+            # Two threads may both get here: the first one's manager is kept, and nothing is lost.
+            self._managers.setdefault(name, self._try(name))
         outcome = self._managers[name]
         if isinstance(outcome, PluginError):
-            raise outcome
+            raise PluginError(outcome.message, hint=outcome.hint)
         return outcome
 
     def _try(self, name: str) -> pluggy.PluginManager | PluginError:
@@ -221,8 +275,29 @@ class Plugins:
             return PluginError(f"the name {name} is offered by {who}", hint="uninstall all but one of them")
         try:
             return _manager(offers[0])
-        except (Exception, SystemExit) as error:
-            return PluginError(f"the plugin {name} cannot be loaded: {type(error).__name__}: {error}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return PluginError(f"the plugin {name} cannot be loaded: {_words(error)}")
+
+
+def _words(error: BaseException) -> str:
+    """What a foreign error says, in one line, even where it cannot say it."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = ""
+    return (text if isinstance(error, ConnectorCoreError) else f"{type(error).__name__}: {text}")[:_LONGEST]
+
+
+def _is_json(value: object) -> bool:
+    if value is None or isinstance(value, str | bool | int):
+        return True
+    if isinstance(value, float):
+        return value - value == 0  # neither NaN nor infinite
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return isinstance(value, Mapping) and all(isinstance(k, str) and _is_json(v) for k, v in value.items())
 
 
 def _from_entry_point(entry: EntryPoint) -> _Found:
@@ -233,16 +308,21 @@ def _from_entry_point(entry: EntryPoint) -> _Found:
 def _manager(found: _Found) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.GROUP)
     manager.add_hookspecs(hookspecs)
-    plugin = found.load()
-    manager.register(plugin, found.name)
-    manager.check_pending()
-    if not _hooks_of(manager):
-        raise PluginError(f"the plugin {found.name} implements no hook; are its functions marked with @hookimpl?")
-    for hook in _hooks_of(manager):
+    manager.register(found.load(), found.name)
+    hooks = _hooks_of(manager)
+    for name in sorted(hooks - vars(hookspecs).keys()):
+        near = get_close_matches(name, [n for n, caller in vars(manager.hook).items() if caller.has_spec()], 1)
+        raise PluginError(f"{name} is no hook{f'; did you mean {near[0]}?' if near else ''}")
+    if not hooks:
+        raise PluginError("it implements no hook; are its functions marked with @hookimpl?")
+    for hook in sorted(hooks):
         for implementation in getattr(manager.hook, hook).get_hookimpls():
-            if inspect.isgeneratorfunction(implementation.function) and not implementation.wrapper:
-                raise PluginError(f"{hook} is a generator; hooks return values")
+            if any(is_lazy(implementation.function) for is_lazy in _LAZY):
+                raise PluginError(f"{hook} is a generator or coroutine; hooks return values")
     return manager
+
+
+_LAZY = (inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.iscoroutinefunction)
 
 
 def _hooks_of(manager: pluggy.PluginManager) -> frozenset[str]:
@@ -250,12 +330,12 @@ def _hooks_of(manager: pluggy.PluginManager) -> frozenset[str]:
 
 
 def _verify_manifest(connector: Connector) -> None:
-    manifest = connector.manifest()
+    manifest, name = connector.manifest(), connector.name
     if manifest.contract != CONTRACT:
-        raise PluginError(
-            f"the plugin {connector.name} speaks version {manifest.contract} of the contract, this host {CONTRACT}"
-        )
-    if manifest.name != connector.name:
-        raise PluginError(
-            f"the manifest is named {manifest.name!r}, its entry point {connector.name!r}: they must be the same"
-        )
+        raise PluginError(f"the plugin {name} speaks version {manifest.contract} of the contract, this host {CONTRACT}")
+    if manifest.name != name:
+        raise PluginError(f"the manifest is named {manifest.name!r}, its entry point {name!r}: they must be the same")
+    try:
+        list(declared(manifest.settings))
+    except Exception as error:
+        raise PluginError(f"the plugin {name} has no usable settings class: {_words(error)}") from error

@@ -5,15 +5,21 @@ from __future__ import annotations
 import getpass
 import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import ConnectionConfig
-from connector_core.provision.engine import Provisioner, ProvisionPolicy, WriteAhead
+from connector_core.provision.accounts import Accounts
+from connector_core.provision.book import Book
+from connector_core.provision.calls import Calls, WriteAhead
+from connector_core.provision.engine import Provisioner, ProvisionPolicy
 from connector_core.provision.guards import Consent, Guards
 from connector_core.provision.holder import Holders
+from connector_core.provision.settle import Settler
+from connector_core.provision.verify import Verifier
 from connector_core.session import Session
 from connector_core.store.connections import connection_id, find_connection, put_resource_types
 from connector_core.store.database import transaction
@@ -25,28 +31,42 @@ from connector_core.terms import Terms
 @contextmanager
 def provisioner(
     db: sqlite3.Connection, path: Path, config: ConnectionConfig, session: Session, ahead: WriteAhead, clock: Clock,
-    terms: Terms, policy: ProvisionPolicy | None = None,
+    terms: Terms, *, cancel: threading.Event | None = None, policy: ProvisionPolicy | None = None,
 ) -> Iterator[Provisioner]:  # fmt: skip
     """An engine for one sitting; on entering, it has settled what earlier sittings left open."""
-    holders = Holders(path)
+    holders, policy = Holders(path), policy or ProvisionPolicy()
+    calls = Calls(ahead=ahead, clock=clock, cancel=cancel or threading.Event(), deadline=policy.call_deadline)
     with holders.sitting() as holder:
-        with transaction(db):
-            connection = connection_id(db, config.name, config.connector)
-            put_resource_types(db, connection, session.manifest.resource_types)
-            follower = Follower(db, connection, clock)
-            follower.define(session.manifest.entitlements)
-        engine = Provisioner(
-            session=session, journal=Journal(db, connection, clock, holder), follower=follower,
-            guards=Guards.of(session.settings), ahead=ahead, clock=clock,
-            asked=Asked(who=terms.get("who") or asker(), reason=terms.get("reason")),
-            consent=Consent(
-                yes=terms.get("yes", False), confirm=terms.get("confirm"),
-                include_protected=terms.get("include_protected", False),
-            ),
-            dry=terms.get("dry_run", False), policy=policy or ProvisionPolicy(),
+        verifier = _verifier(db, config, session, calls, holder, policy)
+        Settler(verifier=verifier, settle_after=policy.settle_after).settle(holders.is_alive)
+        yield Provisioner(
+            accounts=verifier.accounts, book=verifier.book, verifier=verifier, guards=Guards.of(session.settings),
+            clock=clock, asked=Asked(who=terms.get("who") or asker(), reason=terms.get("reason")),
+            consent=_consent(terms), dry=terms.get("dry_run", False),
         )  # fmt: skip
-        engine.settle(holders.is_alive)
-        yield engine
+
+
+def _verifier(
+    db: sqlite3.Connection, config: ConnectionConfig, session: Session, calls: Calls, holder: str,
+    policy: ProvisionPolicy,
+) -> Verifier:  # fmt: skip
+    """The connection's rows are made where this is the first that anybody hears of it."""
+    with transaction(db):
+        connection = connection_id(db, config.name, config.connector)
+        put_resource_types(db, connection, session.manifest.resource_types)
+        follower = Follower(db, connection, calls.clock)
+        follower.define(session.manifest.entitlements)
+    journal = Journal(db, connection, calls.clock, holder)
+    accounts = Accounts(session=session, calls=calls, journal=journal)
+    book = Book(journal=journal, follower=follower, accounts=accounts)
+    return Verifier(accounts=accounts, book=book, clock=calls.clock, patience=policy.verify_for)
+
+
+def _consent(terms: Terms) -> Consent:
+    return Consent(
+        yes=terms.get("yes", False), confirm=terms.get("confirm"),
+        include_protected=terms.get("include_protected", False),
+    )  # fmt: skip
 
 
 def has_open(db: sqlite3.Connection, connection: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from attrs import field, frozen
 
 from connector_core.errors import ConfigurationError
 from connector_core.model import Secret
@@ -16,66 +17,100 @@ _COMMAND_TIMEOUT = 30.0  # seconds
 _WAYS = "{ env = ... }, { file = ... }, { command = [...] } or { keyring = ... }"
 
 
-def fetch(raw: Any, origin: str, setting: str) -> Secret:
-    """The secret that ``raw`` refers to; a plain text only where it came from the environment or from a caller.
+@frozen(kw_only=True)
+class Places:
+    """Where references lead: ``environ`` for variables, ``folder`` for files that are named without one."""
 
-    :raises ConfigurationError: nothing is there, or others could read it.
+    environ: Mapping[str, str] = field(factory=dict, repr=False)
+    folder: Path | None = None
+
+
+def fetch(raw: Any, what: str, places: Places, *, written: bool = False) -> Secret:
+    """The secret that ``raw`` is, or refers to.
+
+    :param what: which setting it is and where it was found, for errors.
+    :param written: it stands in a file, where a secret may only be referred to.
+    :raises ConfigurationError: nothing is there, or others could read it. Never quotes the secret.
     """
     if isinstance(raw, Secret):
-        return raw
-    if isinstance(raw, str) and origin.startswith("$"):
-        return Secret(raw)
-    if isinstance(raw, str):
-        raise ConfigurationError(
-            f"{setting} ({origin}) is written out in the file", hint=f"refer to it instead: {_WAYS}"
-        )
-    if not isinstance(raw, Mapping) or len(raw) != 1 or (way := next(iter(raw))) not in _FETCH:
-        raise ConfigurationError(f"{setting} ({origin}) must be one of {_WAYS}")
-    text = _FETCH[way](raw[way], setting)
+        text = raw.reveal()
+    elif isinstance(raw, str) and not written:
+        text = raw
+    elif isinstance(raw, str):
+        raise ConfigurationError(f"{what} is written out", hint=f"refer to it instead: {_WAYS}")
+    else:
+        text = _follow(raw, what, places)
     if not text.strip():
-        raise ConfigurationError(f"{setting} ({origin}) is empty")
+        raise ConfigurationError(f"{what} is empty")
     return Secret(text.strip("\r\n"))
 
 
-def _from_env(name: Any, setting: str) -> str:
-    value = os.environ.get(str(name))
-    if value is None:
-        raise ConfigurationError(f"the environment variable {name}, which should hold {setting}, is not set")
-    return value
+def _follow(raw: Any, what: str, places: Places) -> str:
+    if not isinstance(raw, Mapping) or len(raw) != 1 or (way := next(iter(raw))) not in _FETCH:
+        raise ConfigurationError(f"{what} must be one of {_WAYS}")
+    if way != "command" and not (isinstance(raw[way], str) and raw[way]):
+        raise ConfigurationError(f"{what}: {way} must be a text")
+    return _FETCH[way](raw[way], what, places)
 
 
-def _from_file(name: Any, setting: str) -> str:
-    path = Path(str(name)).expanduser()
+def _from_env(name: str, what: str, places: Places) -> str:
+    if name not in places.environ:
+        raise ConfigurationError(f"{what}: the environment variable {name} is not set")
+    return places.environ[name]
+
+
+def _from_file(name: str, what: str, places: Places) -> str:
+    # Not the current folder: whoever can write there could put a token of their own.
+    path = (places.folder or Path()) / Path(name).expanduser()
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077 and os.name == "posix":
-            raise ConfigurationError(f"{path}, which holds {setting}, can be read by others", hint=f"chmod 600 {path}")
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}, which should hold {setting}: {error}") from error
+        with path.open(encoding="utf-8") as file:
+            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise ConfigurationError(f"{what}: {path} can be read by others", hint=f"chmod 600 {path}")
+            return file.read()
+    except UnicodeDecodeError:  # its words would quote a byte of the secret
+        raise ConfigurationError(f"{what}: {path} is not text") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder to put for ~
+        raise ConfigurationError(f"{what}: cannot read {path}: {error}") from error
 
 
-def _from_command(command: Any, setting: str) -> str:
+def _from_command(command: Any, what: str, places: Places) -> str:
+    import subprocess
+
     if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):
-        raise ConfigurationError(f'the command for {setting} must be a list, such as ["pass", "show", "whimsical"]')
+        raise ConfigurationError(f'{what}: the command must be a list, such as ["pass", "show", "whimsical"]')
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
-        # Not the error's own words: they may quote what the command printed.
-        raise ConfigurationError(f"the command {command[0]} for {setting} failed ({type(error).__name__})") from None
-    return done.stdout
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, encoding="utf-8", timeout=_COMMAND_TIMEOUT, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        reason = f"exit code {error.returncode}"
+    except subprocess.TimeoutExpired:
+        reason = f"no end within {_COMMAND_TIMEOUT:.0f} seconds"
+    except (OSError, ValueError) as error:
+        reason = type(error).__name__
+    else:
+        return done.stdout
+    # Not the command's own words, nor its arguments: they may quote the secret.
+    raise ConfigurationError(f"{what}: the command {command[0]} failed ({reason})")
 
 
-def _from_keyring(name: Any, setting: str) -> str:
+def _from_keyring(name: str, what: str, places: Places) -> str:
     try:
         import keyring
     except ImportError:
         raise ConfigurationError(
-            f"{setting} lies in the keyring, but keyring is not installed",
-            hint="pip install 'connector-core[keyring]'",
+            f"{what} lies in the keyring, but keyring is not installed", hint="pip install 'connector-core[keyring]'"
         ) from None
-    value = keyring.get_password("connector-core", str(name))
+    try:
+        value = keyring.get_password("connector-core", name)
+    except Exception as error:  # each backend has errors of its own, whose words may be anything
+        raise ConfigurationError(
+            f"{what}: the keyring cannot be used ({type(error).__name__})", hint=f"unlock it, or use another of {_WAYS}"
+        ) from None
     if value is None:
-        raise ConfigurationError(f"the keyring has no {name!r} of connector-core, which should hold {setting}")
+        raise ConfigurationError(
+            f"{what}: the keyring has no {name!r} of connector-core", hint=f"keyring set connector-core {name}"
+        )
     return str(value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from attrs import frozen
 from connector_core.clock import Clock
 from connector_core.config import ConnectionConfig, resolve
 from connector_core.convert import compact, to_json
+from connector_core.errors import ConnectorCoreError, StateError
 from connector_core.http import HttpClient, HttpEvent, HttpPolicy
 from connector_core.model import Manifest, Secret
 from connector_core.plugins import Connector
@@ -45,31 +45,42 @@ class Session:
 
 @contextmanager
 def opened(
-    config: ConnectionConfig, connector: Connector, *, folder: Path, clock: Clock, cancel: threading.Event,
+    config: ConnectionConfig, connector: Connector, *, state: Path, clock: Clock, cancel: threading.Event,
     policy: HttpPolicy, environ: Mapping[str, str] | None, workers: int | None = None,
     on_event: Callable[[HttpEvent], None] | None = None, before_write: BeforeWrite | None = None,
 ) -> Iterator[Session]:  # fmt: skip
-    """Connect, without a request yet; everything is closed at the end.
+    """Connect, without a request yet; everything is closed at the end. No error that leaves it quotes a secret.
 
-    :param folder: where the state is; the vault and a sandbox keep their files there.
+    :param state: the state file; the vault and a sandbox keep their files beside it.
     :raises ConfigurationError: a setting is missing or wrong.
     """
     with ExitStack() as stack:
-        sandbox = stack.enter_context(Sandbox(connector, folder).serve()).url if config.sandbox else None
-        settings = resolve(config, connector.manifest().settings, sandbox_address=sandbox)
-        manifest = connector.manifest(settings)
+        sandbox = stack.enter_context(Sandbox(connector, state.parent).serve()).url if config.sandbox else None
+        plain = connector.manifest()
+        settings = resolve(config, plain.settings, sandbox_address=sandbox)
         http = HttpClient(
             policy=policy, clock=clock, cancel=cancel, on_event=on_event, before_write=before_write,
             secrets=() if sandbox else _secrets(settings), environ=environ,
-            pool_size=workers or manifest.max_workers,
+            pool_size=workers or plain.max_workers,
         )  # fmt: skip
         stack.callback(http.close)
-        vault = FileVault(folder / f"{quote(config.name, safe='')}.vault")
+        stack.enter_context(_concealing(http.mask))
+        # Named after the state file: another one is another workspace's, though the connection be called the same.
+        vault = FileVault(state.with_name(f"{state.name}.{quote(config.name, safe='')}.vault"))
         yield Session(
-            connector=connector, manifest=manifest, settings=settings, http=http,
+            connector=connector, manifest=connector.manifest(settings), settings=settings, http=http,
             client=connector.connect(settings, http, vault),
             reading=_digest(settings, "reading"), address="sandbox" if sandbox else _digest(settings, "address"),
         )  # fmt: skip
+
+
+@contextmanager
+def _concealing(mask: Callable[[str], str]) -> Iterator[None]:
+    try:
+        yield
+    except ConnectorCoreError as error:
+        error.conceal(mask)
+        raise
 
 
 def _secrets(settings: Any) -> list[Secret]:
@@ -88,25 +99,45 @@ class FileVault:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
 
     def get(self, name: str) -> str | None:
-        """What was kept under that name, or None."""
-        return self._read().get(name)
+        """What was kept under that name, or None.
+
+        :raises StateError: the file cannot be used.
+        """
+        with self._explained():
+            return self._read().get(name)
 
     def put(self, name: str, value: str) -> None:
-        """Keep it, in one step: a crash leaves the old file or the new one."""
-        with self._lock:
-            text = json.dumps({**self._read(), name: value})
-            draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
+        """Keep it, in one step: a crash leaves the old file or the new one. Safe between threads and processes.
+
+        :raises StateError: the file cannot be used.
+        """
+        from filelock import FileLock
+
+        draft = self._path.with_name(f"{self._path.name}.new")
+        with self._explained():
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with FileLock(f"{self._path}.lock", mode=0o600, is_singleton=False, timeout=10):
+                draft.unlink(missing_ok=True)  # left by a crash; made anew, it has the right mode
+                text = json.dumps({**self._read(), name: value})
+                with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.replace(self._path)
 
     def _read(self) -> dict[str, str]:
-        with contextlib.suppress(FileNotFoundError):
+        try:
             kept: dict[str, str] = json.loads(self._path.read_text("utf-8"))
-            return kept
-        return {}
+        except FileNotFoundError:
+            return {}
+        return kept
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # the words of a ValueError could quote what the file holds
+            reason = type(error).__name__ if isinstance(error, ValueError) else error
+            raise StateError(f"cannot use the vault {self._path}: {reason}") from None

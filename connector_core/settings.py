@@ -21,6 +21,7 @@ from attrs import NOTHING, frozen
 
 from connector_core.model import Secret
 
+RESERVED = ("connector", "app", "owner", "managed")  # what a connection itself can say: no setting has such a name
 _META = "connector_core"
 
 
@@ -61,9 +62,16 @@ def address(*, help: str, default: Any = NOTHING) -> Any:
 
 
 def declared(settings: type) -> Iterator[Setting]:
-    """The settings of a settings class, in their order."""
+    """The settings of a settings class, in their order.
+
+    :raises TypeError: it is no attrs class of settings.
+    """
     hints = get_type_hints(settings)
     for a in attrs.fields(settings):
+        if _META not in a.metadata:
+            raise TypeError(f"{settings.__name__}.{a.name} is not made with setting(), secret() or address()")
+        if a.name in RESERVED:
+            raise TypeError(f"{settings.__name__}.{a.name} is a reserved word")
         yield Setting(name=a.name, type=hints[a.name], default=a.default, **a.metadata[_META])
 
 
@@ -71,4 +79,4 @@ def _field(help: str, default: Any, validator: Any, **facts: bool) -> Any:
     return attrs.field(default=default, validator=validator, metadata={_META: {"help": help, **facts}})
 
 
-__all__ = ["Secret", "Setting", "address", "declared", "secret", "setting"]
+__all__ = ["RESERVED", "Secret", "Setting", "address", "declared", "secret", "setting"]

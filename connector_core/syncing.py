@@ -19,7 +19,7 @@ from connector_core.store.connections import connection_id
 from connector_core.store.database import transaction
 from connector_core.store.logs import LogBuffer
 from connector_core.store.queries import Reader
-from connector_core.sync import Progress, SyncEngine, SyncPolicy, exclusive
+from connector_core.sync import Means, Progress, SyncEngine, SyncPolicy, exclusive
 
 if TYPE_CHECKING:
     from connector_core.connection import Context
@@ -55,19 +55,18 @@ class SyncRun:
             terms = runs.Terms(version=session.connector.version, reading=session.reading, address=session.address)
             self._settle(session)
             log = self._log = LogBuffer(connection, self.context.clock, session.http.mask)
-            log.sync = sync = self._begin(connection, terms, policy, log)
+            sync = self._begin(connection, terms, policy, log)
             workers = min(self.workers or session.manifest.max_workers, session.manifest.max_workers)
-            engine = SyncEngine(
-                self.db, connection, sync, connector=session.connector, client=session.client,
-                manifest=session.manifest, requests=lambda: session.http.requests, workers=workers,
-                clock=self.context.clock, log=log, policy=policy, cancel=self.context.cancel,
-                on_progress=self.on_progress, accept_removals=self.accept_removals,
+            means = Means(
+                connector=session.connector, client=session.client, manifest=session.manifest,
+                requests=lambda: session.http.requests, workers=workers, clock=self.context.clock, log=log,
+                policy=policy, cancel=self.context.cancel, on_progress=self.on_progress,
             )  # fmt: skip
-            began = self.context.clock.monotonic()
+            engine = SyncEngine(self.db, connection, sync, means, accept=self.accept_removals)
             try:
                 engine.run()
             except ConnectorCoreError as error:
-                self._fail(sync, error, self.context.clock.monotonic() - began, session.http.mask)
+                self._fail(sync, error, engine.unreported, session.http.mask)
                 error.report = self._report(sync)
                 raise
             return self._report(sync)
@@ -86,13 +85,17 @@ class SyncRun:
         found, why_not = runs.resumable(self.db, connection, terms, policy.resume_within, clock)
         if found is not None and not self.fresh:
             runs.resume(self.db, found, clock)
-            log.add("info", f"going on with the interrupted sync {found}")
+            log.sync = found
+            log.add("info", "going on where it was interrupted")
             return found
+        log.sync = runs.begin(self.db, connection, terms, clock)
         if why_not is not None:
-            log.add("info", f"{why_not}; beginning anew")
-        return runs.begin(self.db, connection, terms, clock)
+            log.add("warning", f"{why_not}; beginning anew")
+        return log.sync
 
-    def _fail(self, sync: int, error: ConnectorCoreError, seconds: float, mask: Callable[[str], str]) -> None:
+    def _fail(
+        self, sync: int, error: ConnectorCoreError, took: tuple[float, int], mask: Callable[[str], str]
+    ) -> None:
         assert self._log is not None
         interrupted = isinstance(error, Interrupted)
         error.message, error.hint = mask(error.message), error.hint and mask(error.hint)
@@ -100,7 +103,10 @@ class SyncRun:
         self._log.add("info" if interrupted else "error", error.message)
         with transaction(self.db):
             status: SyncStatus = "interrupted" if interrupted else "failed"
-            runs.finish(self.db, sync, status, seconds, self.context.clock, reason=error.message, error=info)
+            seconds, requests = took
+            runs.finish(
+                self.db, sync, status, seconds, self.context.clock, requests=requests, reason=error.message, error=info
+            )
             self._log.flush(self.db)
 
     def _report(self, sync: int) -> SyncReport:

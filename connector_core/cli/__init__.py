@@ -3,7 +3,9 @@
 ::
 
     program.py   the group of commands, options understood everywhere, errors to exit codes
-    output.py    JSON documents, tables, and what must never reach a terminal
+    signals.py   Ctrl-C and SIGTERM
+    output.py    lines, JSON documents and errors, and what must never reach a terminal
+    table.py     columns that fit the terminal
     progress.py  how far a long run is
     look.py      plugins, capabilities, check
     run.py       run
@@ -19,6 +21,9 @@ import sys
 
 def main() -> None:
     """The program ``connector-core``."""
-    from connector_core.cli.program import run
+    try:
+        from connector_core.cli.program import run
 
-    sys.exit(run(sys.argv[1:]))
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # so early that nothing was begun
+        sys.exit(130)

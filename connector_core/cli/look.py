@@ -2,101 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from connector_core.cli.output import clean, exit_code_of, note, print_json, print_table
-from connector_core.cli.program import Command, Options, interruptible
+from connector_core.cli.output import exit_code_of, note, print_json
+from connector_core.cli.program import Command, Options
+from connector_core.cli.signals import interruptible
+from connector_core.cli.table import Column, print_table
+from connector_core.model import Finding
 
 if TYPE_CHECKING:
     from connector_core.host import Capabilities
+    from connector_core.settings import Setting
 
+_PLUGINS = (Column("PLUGIN"), Column("DISTRIBUTION", 12), Column("VERSION"), Column("HOOKS", 20, wrap=True))
+_RESOURCES = (Column("RESOURCE", 20), Column("SYNC"), Column("PROVISION"))
 _MARKS = {"ok": "ok", "warning": "note", "error": "FAILED"}
+_TYPES = {str: "text", int: "number", float: "number", bool: "true or false"}
+_ASSIGNING = {"grant": "provision_grant", "revoke": "provision_revoke"}
 # by trait, what can be done with a resource and the hook that it needs
 _PROVISION = {
     "user": {"create": "provision_create_account", "delete": "provision_delete_account"},
-    "role": {"grant": "provision_grant", "revoke": "provision_revoke"},
-    "group": {"grant": "provision_grant", "revoke": "provision_revoke"},
+    "role": _ASSIGNING,
+    "group": _ASSIGNING,
 }
 
 
 @click.command(cls=Command)
 @click.pass_obj
 def plugins(options: Options) -> None:
-    """List the installed plugins, and say why one is broken."""
+    """List the installed plugins, and why one is broken."""
     with options.host() as host:
         rows = host.plugins()
     if options.json:
-        print_json({"plugins": [_row(p) for p in rows]})
+        from attrs import asdict
+
+        print_json({"plugins": [asdict(row) for row in rows]})
     else:
-        table = [(p.name, p.distribution, p.version, p.error or f"{len(p.hooks)} hooks") for p in rows]
-        print_table(("PLUGIN", "DISTRIBUTION", "VERSION", "STATE"), table)
+        states = (f"broken: {row.error}" if row.error else ", ".join(row.hooks) for row in rows)
+        print_table(_PLUGINS, ((p.name, p.distribution, p.version, s) for p, s in zip(rows, states, strict=True)))
 
 
 @click.command(cls=Command)
 @click.argument("connector")
 @click.pass_obj
 def capabilities(options: Options, connector: str) -> None:
-    """Show what a connector can sync and change, and what can be set."""
-    from connector_core.config import variable
-
+    """Show what a connector can do and what can be set."""
     with options.host() as host:
         found = host.capabilities(connector)
-    resources = _resources(found)
     if options.json:
-        print_json({"connector": connector, "resources": resources, "settings": _settings(found)})
+        print_json(_document(found))
         return
     note(f"{found.manifest.display_name}: {found.manifest.summary}")
-    click.echo()
-    table = [(r["name"], "yes" if r["sync"] else "no", ", ".join(r["provision"]) or "no") for r in resources]
-    print_table(("RESOURCE", "SYNC", "PROVISION"), table)
-    click.echo()
-    settings = [
-        (
-            s["name"],
-            s["type"],
-            "required" if s["required"] else str(s["default"]),
-            variable(connector, s["name"]),
-            s["help"],
-        )
-        for s in _settings(found)
-    ]
-    print_table(("SETTING", "TYPE", "DEFAULT", "ENVIRONMENT", "MEANING"), settings)
-    if found.manifest.guide.steps:
-        click.echo()
-        note("How to get the credentials:")
-        for number, step in enumerate(found.manifest.guide.steps, 1):
-            note(f"  {number}. {step}")
-        if found.manifest.guide.url:
-            note(f"  More: {found.manifest.guide.url}")
+    note("")
+    _print_resources(found)
+    note("")
+    _print_settings(found)
+    _print_guide(found)
 
 
 @click.command(cls=Command)
 @click.argument("connection")
 @click.pass_obj
 def check(options: Options, connection: str) -> int:
-    """Find out whether the application can be reached, accepts the credentials and lists users."""
-    from connector_core.convert import to_json
-
+    """Find out whether it can be reached and accepts the token."""
     with options.host() as host, interruptible(host.cancel):
         findings = host.connection(connection).check()
-    failed = [f for f in findings if f.level == "error"]
+    failed = next((finding for finding in findings if finding.level == "error"), None)
     if options.json:
-        print_json({"connection": connection, "ok": not failed, "findings": to_json(findings)})
+        print_json(_findings(connection, findings, failed))
     else:
         for finding in findings:
             note(f"{_MARKS[finding.level]:6}  {finding.message}")
             if finding.hint:
-                click.echo(f"        {clean(finding.hint)}")
-    return exit_code_of(failed[0].code) if failed else 0
+                note(f"        {finding.hint}")
+    return 0 if failed is None else exit_code_of(failed.code)
 
 
-def _row(plugin: Any) -> dict[str, Any]:
+# -- capabilities ----------------------------------------------------------------------------------------------
+
+
+def _document(found: Capabilities) -> dict[str, Any]:
     from connector_core.convert import to_json
 
-    row: Any = to_json(plugin)
-    return dict(row)
+    manifest = found.manifest
+    named = {"connector": manifest.name, "display_name": manifest.display_name, "summary": manifest.summary}
+    settings = [_setting(manifest.name, setting) for setting in found.settings]
+    return {**named, "resources": _resources(found), "settings": settings, "guide": to_json(manifest.guide)}
 
 
 def _resources(found: Capabilities) -> list[dict[str, Any]]:
@@ -110,19 +103,68 @@ def _resources(found: Capabilities) -> list[dict[str, Any]]:
     return rows
 
 
-def _settings(found: Capabilities) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": s.name, "type": "secret" if s.secret else _type(s.type), "required": s.required,
-            "default": None if s.required else s.default, "help": s.help,
-        }
-        for s in found.settings
-    ]  # fmt: skip
+def _setting(connector: str, setting: Setting) -> dict[str, Any]:
+    from connector_core.config import variable
+
+    return {
+        "name": setting.name,
+        "type": _type(setting),
+        "required": setting.required,
+        "default": None if setting.required else setting.default,
+        "environment": variable(connector, setting.name),
+        "help": setting.help,
+    }
 
 
-def _type(kind: Any) -> str:
-    from typing import Literal, get_args, get_origin
+def _type(setting: Setting) -> str:
+    if setting.secret:
+        return "secret"
+    if get_origin(setting.type) is Literal:
+        return " or ".join(map(str, get_args(setting.type)))
+    return _TYPES.get(setting.type, "list of texts")
 
-    if get_origin(kind) is Literal:
-        return "|".join(map(str, get_args(kind)))
-    return "list" if get_origin(kind) is tuple else str(getattr(kind, "__name__", kind))
+
+def _print_resources(found: Capabilities) -> None:
+    rows = _resources(found)
+    print_table(
+        _RESOURCES,
+        ((row["name"], "yes" if row["sync"] else "no", ", ".join(row["provision"]) or "no") for row in rows),
+    )
+
+
+def _print_settings(found: Capabilities) -> None:
+    note("Settings, each with its name in the environment:")
+    for setting in found.settings:
+        row = _setting(found.manifest.name, setting)
+        default = "required" if setting.required else f"default {_text(setting.default)}"
+        note(f"  {setting.name}: {row['type']}, {default}")
+        note(f"      {setting.help}")
+        note(f"      {row['environment']}")
+
+
+def _text(default: Any) -> str:
+    """A default as one would write it into the environment."""
+    return (", ".join(default) or "none") if isinstance(default, tuple) else str(default)
+
+
+def _print_guide(found: Capabilities) -> None:
+    guide = found.manifest.guide
+    if guide.steps:
+        note("")
+        note("How to get the credentials:")
+    for number, step in enumerate(guide.steps, 1):
+        note(f"  {number}. {step}")
+    if guide.url:
+        note(f"  More: {guide.url}")
+
+
+# -- check -----------------------------------------------------------------------------------------------------
+
+
+def _findings(connection: str, findings: tuple[Finding, ...], failed: Finding | None) -> dict[str, Any]:
+    from attrs import asdict
+
+    document = {"connection": connection, "ok": failed is None, "findings": [asdict(finding) for finding in findings]}
+    if failed is not None:
+        document["error"] = {"code": failed.code, "message": failed.message, "hint": failed.hint}
+    return document

@@ -1,50 +1,65 @@
-"""What reaches people and scripts: JSON documents, tables, messages. Foreign text can forge none of them."""
+"""What reaches people and scripts: lines, JSON documents, errors. Foreign text can forge none of them."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
-import shutil
 import sys
+import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import Any
-
-import click
+from collections.abc import Callable
+from typing import Any, Literal
 
 from connector_core.errors import ConnectorCoreError
 
 FORMAT_VERSION = 1
-# C0 and C1 controls, and what reorders or hides text: bidirectional marks, overrides and isolates, line separators.
-_DANGEROUS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_GAP = 2
-_LEAST = 8  # columns are not made narrower than this on a narrow terminal
+_LABEL = re.compile(r" *(\d+\. |\w+: +|\w+ {2,})?")  # `2. text`, `hint: text`, `FAILED  text`
 
 
 def clean(text: str) -> str:
-    """Text that a terminal shows as it is: what would steer or reorder it is written out, such as ``\\x1b``."""
-    return _DANGEROUS.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    """Text that a terminal shows as it is: what would steer, hide or reorder it is written out, such as ``\\x1b``."""
+    return _escaped(text, lambda c: c.encode("unicode_escape").decode())
+
+
+def note(message: str) -> None:
+    """A line of the answer, on standard output."""
+    _write("stdout", _wrapped("stdout", message))
+
+
+def say(message: str) -> None:
+    """A line for the person, on standard error."""
+    _write("stderr", _wrapped("stderr", message))
+
+
+def print_lines(text: str) -> None:
+    """Lines that are clean and laid out already, on standard output."""
+    _write("stdout", text)
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """One document on standard output."""
-    text = json.dumps({"format_version": FORMAT_VERSION, **document}, ensure_ascii=False, indent=2)
-    print(_DANGEROUS.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text))
+    """One document on standard output: a line for each member, and for each item of a list."""
+    members = {"format_version": FORMAT_VERSION, **document}
+    lines = ",\n".join(f"  {_json(name)}: {_json_member(value)}" for name, value in members.items())
+    _write("stdout", f"{{\n{lines}\n}}")
 
 
 def print_error(error: ConnectorCoreError, as_json: bool) -> int:
-    """The error, with what to do next; gives its exit code."""
+    """The error, with what to do next; gives its exit code. As JSON after what had come of it until then."""
     if as_json:
-        print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
+        from connector_core.convert import to_json
+
+        report: Any = to_json(error.report) or {}
+        print_json({**report, "error": {"code": error.code, "message": error.message, "hint": error.hint}})
     else:
         say(f"error: {error.message}")
         if error.hint:
-            say(f"  {error.hint}")
+            say(f"hint: {error.hint}")
     return error.exit_code
 
 
 def exit_code_of(code: str) -> int:
-    """The exit code of the error with that code, as findings carry it."""
+    """The exit code of the error with that code, as findings and operations carry it."""
     kinds = [ConnectorCoreError]
     for kind in kinds:
         if kind.code == code:
@@ -53,44 +68,58 @@ def exit_code_of(code: str) -> int:
     return ConnectorCoreError.exit_code
 
 
-def say(message: str) -> None:
-    """A line for the person, on standard error."""
-    click.echo(clean(message), err=True)
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """``1 page``, ``1,240 pages``."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
-def note(message: str) -> None:
-    """A line of the answer, on standard output."""
-    click.echo(clean(message))
+def columns(name: Literal["stdout", "stderr"]) -> int | None:
+    """How wide the terminal is, or None where that stream is none."""
+    stream = getattr(sys, name)
+    if stream is None or not stream.isatty():
+        return None
+    return os.get_terminal_size(stream.fileno()).columns or 80
 
 
-def print_table(head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
-    """Aligned columns: as wide as they are, or on a terminal shortened to fit it."""
-    cells = [[clean(cell or "") for cell in row] for row in rows]
-    widths = [max(map(_width, column)) for column in zip(head, *cells, strict=True)]
-    if sys.stdout.isatty():
-        widths = _fitting(widths, shutil.get_terminal_size().columns)
-    lines = [list(head), *cells]
-    print("\n".join("  ".join(_fit(c, w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines))
+def _escaped(text: str, escape: Callable[[str], str]) -> str:
+    """Controls, bidirectional marks, line separators, surrogates and what has no look of its own, escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else escape(c) for c in text)
 
 
-def _fitting(widths: list[int], room: int) -> list[int]:
-    """Take from the widest column, again and again, until all fit."""
-    widths = list(widths)
-    while sum(widths) + _GAP * (len(widths) - 1) > room and max(widths) > _LEAST:
-        widths[widths.index(max(widths))] -= 1
-    return widths
+def _json(value: Any) -> str:
+    """JSON on one line, escaped further where a terminal would not show it or the stream could not hold it."""
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    text = json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf"))
+    return _escaped(text, lambda c: json.dumps(c)[1:-1])
 
 
-def _fit(text: str, width: int) -> str:
-    if _width(text) <= width:
-        return text + " " * (width - _width(text))
-    while text and _width(text) >= width:
-        text = text[:-1]
-    return f"{text}…" + " " * (width - _width(text) - 1)
+def _json_member(value: Any) -> str:
+    if isinstance(value, list | tuple) and value:
+        return "[\n    " + ",\n    ".join(map(_json, value)) + "\n  ]"
+    return _json(value)
 
 
-def _width(text: str) -> int:
-    """How many columns a terminal gives it: wide characters take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+def _wrapped(name: Literal["stdout", "stderr"], message: str) -> str:
+    """On a terminal, lines end between words, and the following ones begin below the text behind a label."""
+    text = clean(message)
+    width = columns(name)
+    if width is None or len(text) <= width:
+        return text
+    label = _LABEL.match(text)
+    indent = " " * (len(label[0]) if label else 0)
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _write(name: Literal["stdout", "stderr"], text: str) -> None:
+    """A reader who has gone away, as `head` does, changes nothing about what the command does and its exit code."""
+    stream = getattr(sys, name)
+    if stream is None:  # closed by whoever started us
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nor may what is left in it complain at exit
+        if not isinstance(error, BrokenPipeError) and name == "stdout":
+            raise ConnectorCoreError(f"the output cannot be written: {error.strerror}") from error

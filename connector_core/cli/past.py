@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import click
 
-from connector_core.cli.output import note, print_json, print_table
+from connector_core.cli.output import print_json
 from connector_core.cli.program import Command, Options
+from connector_core.cli.table import Column, print_table
+from connector_core.model import SyncInfo
+
+_SYNCS = (
+    Column("SYNC", right=True),
+    Column("STATUS"),
+    Column("STARTED (UTC)"),
+    Column("TOOK", right=True),
+    Column("PAGES", right=True),
+    Column("REASON", least=20, wrap=True),
+)
+_LOGS = (Column("AT (UTC)"), Column("LEVEL"), Column("MESSAGE", least=20, wrap=True))
 
 
 @click.command(cls=Command)
 @click.argument("connection")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="The newest ones only.")
+@click.option("--limit", type=click.IntRange(1), default=20, metavar="N", show_default=True, help="The newest ones.")
 @click.pass_obj
 def syncs(options: Options, connection: str, limit: int) -> None:
-    """List the syncs that ran, newest first."""
+    """List the syncs that ran, the newest first."""
     with options.host() as host:
         rows = host.connection(connection).syncs(limit)
     if options.json:
         from attrs import asdict
 
         print_json({"connection": connection, "syncs": [asdict(row) for row in rows]})
-        return
-    table = [
-        (str(s.id), s.status, s.started[:19].replace("T", " "), f"{s.seconds:.1f} s", str(s.pages), s.reason)
-        for s in rows
-    ]
-    print_table(("SYNC", "STATUS", "STARTED", "TOOK", "PAGES", "REASON"), table)
+    else:
+        print_table(_SYNCS, map(_sync, rows))
 
 
 @click.command(cls=Command)
@@ -33,13 +41,21 @@ def syncs(options: Options, connection: str, limit: int) -> None:
 @click.argument("sync", type=int, required=False)
 @click.pass_obj
 def logs(options: Options, connection: str, sync: int | None) -> None:
-    """Show what happened in a sync; in the last one where none is named."""
+    """Show what happened in a sync, by default the last one."""
     with options.host() as host:
         lines = host.connection(connection).logs(sync)
     if options.json:
         from attrs import asdict
 
         print_json({"connection": connection, "logs": [asdict(line) for line in lines]})
-        return
-    for line in lines:
-        note(f"{line.at}  {line.level:7}  {line.message}")
+    else:
+        print_table(_LOGS, ((_second(line.at), line.level, line.message) for line in lines))
+
+
+def _sync(sync: SyncInfo) -> tuple[str | None, ...]:
+    took, pages = f"{sync.seconds:,.1f} s", f"{sync.pages:,}"
+    return (str(sync.id), sync.status, _second(sync.started), took, pages, sync.reason)
+
+
+def _second(moment: str) -> str:
+    return moment[: len("2026-01-31T12:00:00")].replace("T", " ")

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import io
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from types import FrameType
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import define
 
-from connector_core.cli.output import clean, print_error
+from connector_core.cli.output import print_error, say
 from connector_core.errors import ConnectorCoreError, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from connector_core.host import Host
 
 GROUP = "connector_core"  # of entry points; not imported from hookspecs, which imports pluggy
+CHANGES = 10  # the exit code that --exit-code asks for
 COMMANDS = {
     "plugins": "look",
     "capabilities": "look",
@@ -49,10 +48,19 @@ class Options:
 
         return Host.from_environment(db=self.db, config=self.config)
 
+    def remark(self, message: str) -> None:
+        """A line beside the answer, which --quiet leaves out."""
+        if not self.quiet:
+            say(message)
+
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if value and not context.resilient_parsing:
-        setattr(context.ensure_object(Options), str(parameter.name), value)
+    if not value or context.resilient_parsing:
+        return
+    options = context.ensure_object(Options)
+    setattr(options, str(parameter.name), value)
+    if options.verbose and options.quiet:
+        raise UsageError("--verbose and --quiet contradict each other", hint="leave one of them out")
 
 
 def _everywhere() -> list[click.Parameter]:
@@ -61,27 +69,37 @@ def _everywhere() -> list[click.Parameter]:
         click.Option(["--db"], metavar="PATH", help="The state file ($CONNECTOR_CORE_DB).", **common),
         click.Option(["--config"], metavar="PATH", help="The configuration ($CONNECTOR_CORE_CONFIG).", **common),
         click.Option(["--json"], is_flag=True, help="Print one JSON document.", **common),
-        click.Option(["-v", "--verbose"], count=True, help="Say more while working.", **common),
-        click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing while working.", **common),
+        click.Option(["-v", "--verbose"], count=True, help="Say more while working; -vv still more.", **common),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but answers, warnings and errors.", **common),
     ]
 
 
 class Command(click.Command):
-    """A command that also understands the options understood everywhere."""
+    """A command that also understands the options understood everywhere, and shows them apart in its help."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_everywhere())
+        self._own = [parameter for parameter in self.params if isinstance(parameter, click.Option)]
+        self._common = _everywhere()
+        self.params.extend(self._common)
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        common = [*self._common, *filter(None, [self.get_help_option(context)])]
+        for title, parameters in (("Options", self._own), ("Options of every command", common)):
+            if records := [r for p in parameters if (r := p.get_help_record(context)) is not None]:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
 
 class Program(click.Group):
     """Commands are imported when they are asked for; those of plugins come after our own."""
 
+    command_class = Command
     _asked = False
 
     def list_commands(self, context: click.Context) -> list[str]:
         self._add_plugin_commands(context)
-        return [*COMMANDS, *sorted(self.commands)]
+        return [*COMMANDS, *sorted(self.commands.keys() - COMMANDS.keys())]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name in COMMANDS:
@@ -100,26 +118,27 @@ class Program(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], self.list_commands(context), 1)
-            raise UsageError(
-                f"no command named {args[0]!r}", hint=f"did you mean {near[0]}?" if near else "connector-core --help"
-            ) from None
+            hint = f"did you mean {near[0]}?" if near else "connector-core --help lists them"
+            raise UsageError(f"no command named {args[0]!r}", hint=hint) from None
 
     def _add_plugin_commands(self, context: click.Context) -> None:
         """Ours have none, so that the help of a plain installation loads no plugin."""
         from importlib.metadata import entry_points
 
         strangers = [e for e in entry_points(group=GROUP) if e.dist is None or e.dist.name != "connector-core"]
-        if strangers and not self._asked and not context.resilient_parsing:
+        if strangers and not self._asked:
             from connector_core.plugins import Plugins
 
             self._asked = True
             for complaint in Plugins().announce("register_commands", cli=self):
-                click.echo(clean(complaint), err=True)
+                say(f"warning: {complaint}")
 
 
 @click.command(
     cls=Program,
     params=_everywhere(),
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="connector-core", message="connector-core %(version)s")
@@ -130,33 +149,45 @@ def cli(context: click.Context) -> None:
     Begin with `connector-core run whimsical --sandbox`: it needs no account anywhere.
     """
     context.ensure_object(Options)
+    if context.invoked_subcommand is None:
+        raise UsageError("no command is given", hint="connector-core --help lists them")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; gives the exit code, and never a traceback."""
+    _tolerate_any_encoding()
     wants_json = "--json" in arguments
     try:
         code = cli.main(list(arguments), "connector-core", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Exit as exit:
-        return exit.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):
-        return print_error(Interrupted("interrupted"), wants_json)
+        return _failed(Interrupted("interrupted"), wants_json)
     except click.ClickException as error:
-        return print_error(_usage(error), wants_json)
+        return _failed(_usage(error), wants_json)
     except ConnectorCoreError as error:
-        return print_error(error, wants_json)
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _failed(error, wants_json)
     except Exception as error:
-        return print_error(_unexpected(error), wants_json)
+        return _failed(_unexpected(error), wants_json)
     return code if isinstance(code, int) else 0
+
+
+def _failed(error: ConnectorCoreError, wants_json: bool) -> int:
+    try:
+        return print_error(error, wants_json)
+    except ConnectorCoreError as unwritable:  # standard output takes nothing
+        return print_error(unwritable, as_json=False)
+
+
+def _tolerate_any_encoding() -> None:
+    """A name that the terminal's encoding lacks is written out, not a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _usage(error: click.ClickException) -> ConnectorCoreError:
     context = getattr(error, "ctx", None)
-    return UsageError(error.format_message(), hint=f"{context.command_path} --help" if context else None)
+    hint = f"{context.command_path} --help says more" if context else None
+    return UsageError(error.format_message().rstrip("."), hint=hint)
 
 
 def _unexpected(error: Exception) -> ConnectorCoreError:
@@ -164,24 +195,7 @@ def _unexpected(error: Exception) -> ConnectorCoreError:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    where = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace else ""  # noqa: PTH119
+    where = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""
     return ConnectorCoreError(
         f"unexpected {type(error).__name__}{where}", hint="this is a mistake in the program: please report it"
     )
-
-
-@contextmanager
-def interruptible(cancel: Callable[[], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM cancel, so that the page in hand is finished; a second one ends the program at once."""
-
-    def first(number: int, frame: FrameType | None) -> None:
-        for again in before:
-            signal.signal(again, lambda *_: os._exit(130))
-        cancel()
-
-    before = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Self
+from collections import deque
+from typing import TYPE_CHECKING, Self
 
-from connector_core.cli.output import clean, say
+from connector_core.cli.output import clean, columns, plural, say
 
 if TYPE_CHECKING:
     from connector_core.cli.program import Options
@@ -15,57 +16,100 @@ if TYPE_CHECKING:
 
 _EVERY = 10.0  # seconds between lines where standard error is no terminal
 _AFTER = 0.5  # seconds before the living line appears: short runs stay silent
+_REDRAW = 0.2  # seconds between two looks of the living line
+_SILENCE = 2.0  # seconds without a word from the server that are worth a mention
+_ERASE = "\r\x1b[K"
 
 
 class Reporter:
-    """Shows `Progress`. A context manager; safe to be told events from several threads."""
+    """Shows `Progress`. A context manager.
+
+    `event` and `interrupted` only take note, since threads and signal handlers call them; all printing is done in
+    `progress`, which is called several times a second by one thread.
+    """
 
     def __init__(self, options: Options) -> None:
-        self._quiet = options.quiet
-        self._verbose = options.verbose
-        self._live = sys.stderr.isatty() and not options.quiet
-        self._status: Any = None
-        self._waiting_until = 0.0
+        self._options = options
+        self._living = columns("stderr") is not None and not options.quiet
+        self._shown = False
         self._last = time.monotonic()
+        self._heard = time.monotonic()
+        self._again_at = 0.0
+        self._trouble = ""
+        self._waiting: deque[str] = deque()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
         """Take the living line away."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self._flush()
+        self._erase()
 
-    def progress(self, progress: Progress) -> None:
-        if self._quiet:
-            return
-        if self._live and progress.seconds >= _AFTER:
-            self._show(self._line(progress))
-        elif not self._live and time.monotonic() - self._last >= _EVERY:
-            self._last = time.monotonic()
-            say(self._line(progress))
+    def interrupted(self) -> None:
+        if not self._options.quiet:
+            self._waiting.append("finishing the pages in hand; Ctrl-C again ends at once")
 
     def event(self, event: HttpEvent) -> None:
-        if event.kind == "wait":
-            self._waiting_until = time.monotonic() + (event.seconds or 0.0)
-        if self._verbose and (event.kind in ("wait", "retry") or self._verbose > 1) and not self._quiet:
-            say(event.message)
+        now = time.monotonic()
+        if event.kind == "response":
+            self._heard = now
+        elif event.kind == "retry":
+            self._trouble = event.message or f"the server answered {event.status}"
+        elif event.kind == "wait":
+            self._again_at = now + (event.seconds or 0.0)
+        if (line := _told(event)) and self._options.verbose >= (2 if event.kind == "response" else 1):
+            self._waiting.append(line)
+
+    def progress(self, progress: Progress) -> None:
+        self._flush()
+        if self._options.quiet or time.monotonic() - self._last < (_REDRAW if self._living else _EVERY):
+            return
+        self._last = time.monotonic()
+        if not self._living:
+            say(self._line(progress))
+        elif progress.seconds >= _AFTER:
+            self._show(self._line(progress))
 
     def _line(self, progress: Progress) -> str:
-        total = f" of {progress.total}" if progress.total else ""
+        total = f" of {progress.total:,}" if progress.total else ""
         rate = progress.resources / progress.seconds if progress.seconds > 0 else 0.0
-        line = f"{progress.phase}: {progress.resources}{total} read, {progress.pages} pages, {rate:.0f}/s"
-        left = self._waiting_until - time.monotonic()
-        return f"{line}, waiting {left:.0f} s as the server asked" if left > 0 else line
+        line = f"{progress.phase}: {progress.resources:,}{total}, {plural(progress.pages, 'page')}, {rate:,.0f}/s"
+        return f"{line}, {progress.seconds:.0f} s{self._patience()}"
+
+    def _patience(self) -> str:
+        now = time.monotonic()
+        if self._again_at > now:
+            return f"; {self._trouble or 'the server asked to slow down'}, again in {self._again_at - now:.0f} s"
+        silence = now - max(self._heard, self._again_at)
+        return f"; waiting for the server, {silence:.0f} s" if silence >= _SILENCE else ""
+
+    def _flush(self) -> None:
+        while self._waiting:
+            self._erase()
+            say(self._waiting.popleft())
 
     def _show(self, line: str) -> None:
-        if self._status is None:
-            from rich.console import Console
+        width = (columns("stderr") or 80) - 1  # the last column would wrap on some terminals
+        self._print(_ERASE + clean(line)[:width])
+        self._shown = True
 
-            self._status = Console(stderr=True).status("", spinner="dots")
-            self._status.start()
-        self._status.update(clean(line).replace("[", "\\["))
+    def _erase(self) -> None:
+        if self._shown:
+            self._print(_ERASE)
+            self._shown = False
+
+    def _print(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _told(event: HttpEvent) -> str | None:
+    """A line about a step that says something new."""
+    what = f"{event.method} {event.url}"
+    came = event.message or event.status
+    if event.kind == "response":
+        return f"{what}: {came}, {event.seconds or 0.0:.2f} s"
+    if event.kind == "retry":
+        return f"{what}: {came}, again in {event.seconds or 0.0:.1f} s"
+    return None

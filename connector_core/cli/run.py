@@ -2,80 +2,94 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector_core.cli.output import note, print_json, say
-from connector_core.cli.program import Command, Options, interruptible
+from connector_core.cli.output import note, plural, print_json, say
+from connector_core.cli.program import CHANGES, Command, Options
 from connector_core.cli.progress import Reporter
-from connector_core.errors import ConnectorCoreError
+from connector_core.cli.signals import interruptible
+from connector_core.errors import IncompleteError, Interrupted
 from connector_core.model import SyncReport
 
-INCOMPLETE, CHANGES = 6, 10
+if TYPE_CHECKING:
+    from connector_core.connection import Connection
+    from connector_core.host import Host
+
+_MAX_WORKERS = 64
 
 
 @click.command(cls=Command)
 @click.argument("connection")
-@click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Pages to ask for at once.")
-@click.option("--fresh", is_flag=True, help="Begin anew, also where an interrupted sync could be gone on with.")
+@click.option("--workers", type=click.IntRange(1, _MAX_WORKERS), metavar="N", help="Pages to ask for at once.")
+@click.option("--fresh", is_flag=True, help="Begin anew instead of resuming an interrupted sync.")
 @click.option("--accept-removals", is_flag=True, help="Accept the removals that the last sync was held for.")
 @click.option("--exit-code", is_flag=True, help="Exit with 10 where there are changes.")
-@click.option("--sandbox", is_flag=True, help="Use the connector's own stand-in server instead of the application.")
+@click.option("--sandbox", is_flag=True, help="Read the connector's own stand-in server instead.")
 @click.pass_obj
-def run(
-    options: Options, connection: str, workers: int | None, fresh: bool, accept_removals: bool, exit_code: bool,
-    sandbox: bool,
-) -> int:  # fmt: skip
-    """Read everything from the application, and publish what it came to.
+def run(options: Options, /, connection: str, exit_code: bool, sandbox: bool, **how: Any) -> int:
+    """Read all users and roles, and publish what it came to.
 
-    A sync that was interrupted is gone on with. A sync that would remove many people at once is held, and nothing is
-    removed, until it was looked at and --accept-removals says so.
+    A sync that was interrupted is resumed. A sync that would remove many people at once is held: nothing is removed
+    until somebody has looked and says --accept-removals.
     """
-    name = f"{connection}-sandbox" if sandbox and not connection.endswith("-sandbox") else connection
-    with options.host() as host, interruptible(host.cancel), Reporter(options) as reporter:
-        try:
-            report = host.connection(name).sync(
-                workers=workers, fresh=fresh, accept_removals=accept_removals,
-                on_progress=reporter.progress, on_event=reporter.event,
-            )  # fmt: skip
-        except ConnectorCoreError as error:
-            if error.report is None or not options.json:
-                raise
-            reporter.stop()
-            print_json(_document(error.report, error))
-            return error.exit_code
-    if options.json:
-        print_json(_document(report))
-    else:
-        _print(report)
+    with options.host() as host:
+        asked = host.connection(_sandbox_of(host, connection) if sandbox else connection)
+        report = _sync(options, host, asked, how)
+        if options.json:
+            print_json(_document(report))
+        else:
+            _print(report, first=sum(sync.event is not None for sync in asked.syncs()) == 1)
     if report.sync.status != "complete":
-        return INCOMPLETE
+        return IncompleteError.exit_code
     return CHANGES if exit_code and report.changes.total else 0
 
 
-def _document(report: SyncReport, error: ConnectorCoreError | None = None) -> dict[str, Any]:
+def _sandbox_of(host: Host, connection: str) -> str:
+    from connector_core.config import SANDBOX
+
+    return connection if connection.endswith(SANDBOX) else host.connection(connection).config.connector + SANDBOX
+
+
+def _sync(options: Options, host: Host, asked: Connection, how: dict[str, Any]) -> SyncReport:
+    with Reporter(options) as reporter:
+
+        def stop() -> None:
+            host.cancel()
+            reporter.interrupted()
+
+        try:
+            with interruptible(stop):
+                return asked.sync(on_progress=reporter.progress, on_event=reporter.event, **how)
+        except Interrupted as error:
+            error.hint = f"connector-core run {asked.name} resumes it"
+            raise
+
+
+def _document(report: SyncReport) -> dict[str, Any]:
+    """The report as it is; ``error`` is there only where there was one."""
     from connector_core.convert import to_json
 
     document: Any = to_json(report)
-    if error is None:
-        document.pop("error")
-    else:
-        document["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
+    del document["error"]
     return dict(document)
 
 
-def _print(report: SyncReport) -> None:
+def _print(report: SyncReport, *, first: bool) -> None:
     """What came of it, and what to look at next."""
-    sync, counts, name = report.sync, report.counts, report.connection
+    sync, counts = report.sync, report.counts
     for warning in report.warnings:
         say(f"warning: {warning}")
-    note(f"{name}: {sync.status}{f' ({sync.reason})' if sync.reason else ''}")
-    if sync.event is not None:
-        note(f"  {counts.user} users, {counts.role} roles, {counts.grant} grants")
-        note(f"  {_changes(report)}")
-    resumed = ", resumed" if sync.resumed else ""
-    note(f"  sync {sync.id}: {sync.pages} pages, {sync.requests} requests, {sync.seconds:.1f} s{resumed}")
+    note(f"{report.connection}: {sync.status}{f' ({sync.reason})' if sync.reason else ''}")
+    if sync.event is None:
+        note("  nothing was published: the picture is as it was")
+    else:
+        held = (plural(counts.user, "user"), plural(counts.role, "role"), plural(counts.grant, "grant"))
+        note(f"  {', '.join(held)}")
+        note("  the first picture: later syncs are compared with it" if first else f"  {_changes(report)}")
+    work = (plural(sync.pages, "page"), plural(sync.requests, "request"), f"{sync.seconds:.1f} s")
+    note(f"  sync {sync.id}: {', '.join(work)}{', resumed' if sync.resumed else ''}")
     note(f"  {_next(report)}")
 
 
@@ -83,14 +97,13 @@ def _changes(report: SyncReport) -> str:
     changes = report.changes
     if not changes.total:
         return "no changes"
-    return f"{changes.added} added, {changes.removed} removed, {changes.changed} changed"
+    return f"{changes.added:,} added, {changes.removed:,} removed, {changes.changed:,} changed"
 
 
 def _next(report: SyncReport) -> str:
     name = report.connection
     if report.sync.status == "held":
-        return f"nothing was removed; look at the application, then: connector-core run {name} --accept-removals"
+        return f"look at the application; where it is right: connector-core run {name} --accept-removals"
     if report.sync.status == "incomplete":
-        return f"nothing unproven was removed; why: connector-core logs {name}"
-    command = "changes" if report.changes.total else "access"
-    return f"next: connector-core {command} {name}"
+        return f"nobody was removed without proof; why: connector-core logs {name}"
+    return f"next: connector-core {'changes' if report.changes.total else 'access'} {name}"

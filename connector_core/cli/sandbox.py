@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import threading
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from connector_core.cli.output import note, print_json, say
-from connector_core.cli.program import Command, Options, interruptible
+from connector_core.cli.output import note, print_json
+from connector_core.cli.program import Command, Options
+from connector_core.cli.signals import interruptible
 from connector_core.errors import UsageError
 from connector_core.hookspecs import SANDBOX_SECRET
 
@@ -19,14 +20,12 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("connector")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="P", help="Where to listen; a free one by default."
-)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="P", help="Listen here; else on a free one.")
 @click.option("--reset", is_flag=True, help="Forget all changes made in the sandbox, and end.")
 @click.option("--shuffle", is_flag=True, help="Make joiners, leavers and role changes, and end.")
 @click.pass_obj
 def sandbox(options: Options, connector: str, port: int, reset: bool, shuffle: bool) -> None:
-    """Run the stand-in for the real application until Ctrl-C.
+    """Run a stand-in for the application until Ctrl-C.
 
     Commands on the connection CONNECTOR-sandbox start it by themselves; this is for other clients, and for --shuffle.
     """
@@ -35,13 +34,22 @@ def sandbox(options: Options, connector: str, port: int, reset: bool, shuffle: b
         if reset:
             stand_in.reset()
         shuffled = stand_in.shuffle() if shuffle else {}
-        if not (reset or shuffle):
-            _serve(options, connector, stand_in, port)
-        elif options.json:
-            print_json({"connector": connector, "reset": reset, "shuffled": {k: list(v) for k, v in shuffled.items()}})
+        if reset or shuffle:
+            _print_done(options, connector, reset, shuffled)
         else:
-            for done, logins in {**({"forgotten": ["all changes"]} if reset else {}), **shuffled}.items():
-                note(f"{done}: {', '.join(logins) or 'nobody'}")
+            _serve(options, connector, stand_in, port)
+
+
+def _print_done(options: Options, connector: str, reset: bool, shuffled: Mapping[str, Sequence[str]]) -> None:
+    if options.json:
+        people = {done: list(logins) for done, logins in shuffled.items()}
+        print_json({"connector": connector, "reset": reset, "shuffled": people})
+        return
+    if reset:
+        note(f"the sandbox of {connector} is as it was in the beginning")
+    for done, logins in shuffled.items():
+        note(f"{done}: {', '.join(logins) or 'nobody'}")
+    options.remark(f"next: connector-core run {connector} --sandbox")
 
 
 def _serve(options: Options, connector: str, stand_in: Sandbox, port: int) -> None:
@@ -56,6 +64,5 @@ def _serve(options: Options, connector: str, stand_in: Sandbox, port: int) -> No
             print_json({"connector": connector, "url": server.url, "secret": SANDBOX_SECRET})
         else:
             note(f"the stand-in for {connector} listens on {server.url}; every secret is {SANDBOX_SECRET!r}")
-            say("Ctrl-C ends it")
-        sys.stdout.flush()
+            options.remark("Ctrl-C ends it")
         stop.wait()

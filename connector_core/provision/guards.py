@@ -9,8 +9,10 @@ from attrs import frozen
 
 from connector_core.config import ConnectionConfig
 from connector_core.errors import GuardRefused
-from connector_core.model import Entitlement
+from connector_core.model import Entitlement, EntitlementKey
 from connector_core.provision.wishes import Found, Wish
+
+Definitions = Callable[[EntitlementKey], Entitlement | None]
 
 
 @frozen(kw_only=True)
@@ -31,31 +33,35 @@ class Guards:
     @classmethod
     def of(cls, settings: Any) -> Guards:
         """From the setting ``protected``, where the connector has one."""
-        return cls(protected=frozenset(str(name).casefold() for name in getattr(settings, "protected", ())))
+        return cls(protected=frozenset(str(name).strip().casefold() for name in getattr(settings, "protected", ())))
 
-    def check(self, wish: Wish, found: Found, entitlement: Entitlement | None, consent: Consent, *, dry: bool) -> None:
+    def check(self, wish: Wish, found: Found, loss: Loss, consent: Consent, *, dry: bool) -> None:
         """Refuse, or ask, before a write that takes something away.
 
         :raises GuardRefused: with the switch that allows it, where one does.
         """
-        removes = removes_account(wish, entitlement)
+        entitlement = loss.entitlement
         if wish.kind == "revoke" and entitlement is not None and entitlement.on_revoke == "refused":
             raise GuardRefused(f"revoking {entitlement.name} is refused: {entitlement.note or 'the connector says so'}")
-        if removes and wish.kind == "revoke" and found.unknown:
+        if loss.removes and wish.kind == "revoke" and found.unknown:
             raise GuardRefused(
                 f"what {wish.label} holds cannot be read, and revoking {wish.entitlement} would remove them",
                 hint="delete-user removes a person whatever they hold",
             )
-        if self.is_protected(wish, found) and (removes or downgrades(wish, found)) and not consent.include_protected:
+        if loss.takes and self.is_protected(wish, found) and not consent.include_protected:
             raise GuardRefused(f"{wish.label} is protected", hint="--include-protected overrides it, if that is meant")
-        if removes and not dry and not consent.yes:
+        if loss.removes and not dry and not consent.yes:
             self._ask(wish, entitlement, consent)
 
     def is_protected(self, wish: Wish, found: Found) -> bool:
         names = {wish.login, wish.key and wish.key.id}
         if found.resource is not None:
             names |= {found.resource.login, found.resource.email, found.resource.id}
-        return any(name.casefold() in self.protected for name in names if name)
+        return any(self.covers(name) for name in names if name)
+
+    def covers(self, name: str) -> bool:
+        """Whether that login, e-mail or id is protected."""
+        return name.strip().casefold() in self.protected
 
     def _ask(self, wish: Wish, entitlement: Entitlement | None, consent: Consent) -> None:
         note = f" {entitlement.note}" if entitlement is not None and entitlement.note else ""
@@ -65,6 +71,39 @@ class Guards:
         raise GuardRefused(f"removing {wish.label} {refused}; nothing was changed", hint="--yes confirms it")
 
 
+@frozen(kw_only=True)
+class Loss:
+    """What a wish takes away. ``removes``: a person's account; ``takes``: that, or anything they hold."""
+
+    entitlement: Entitlement | None
+    removes: bool
+    takes: bool
+
+    @classmethod
+    def by(cls, wish: Wish, found: Found, define: Definitions) -> Loss:
+        """:param define: what an entitlement is; None where nobody can say, and then the worst is assumed."""
+        entitlement = define(wish.entitlement) if wish.entitlement is not None else None
+        removes = wish.kind == "delete_account" or (
+            wish.kind == "revoke" and (entitlement is None or entitlement.on_revoke == "removes_account")
+        )
+        takes = removes or wish.kind == "revoke" or (wish.kind == "grant" and _downgrades(entitlement, found, define))
+        return cls(entitlement=entitlement, removes=removes, takes=takes)
+
+
+def _downgrades(granted: Entitlement | None, found: Found, define: Definitions) -> bool:
+    """Whether granting it ends something that is more. What cannot be read may be lost."""
+    if granted is None or granted.exclusive is None:
+        return False
+    if found.unknown:
+        return not granted.paid
+    ended = (e for key in found.held - {granted.key} if (e := define(key)) and e.exclusive == granted.exclusive)
+    return any(not _is_less(e, granted) for e in ended)
+
+
+def _is_less(one: Entitlement, other: Entitlement) -> bool:
+    return (other.paid and not one.paid) or other.falls_back_to == one.key
+
+
 def require_managed(config: ConnectionConfig) -> None:
     """Refuse everything on an unmanaged connection, before any request."""
     if not config.managed:
@@ -72,17 +111,3 @@ def require_managed(config: ConnectionConfig) -> None:
             f"{config.name} is unmanaged: access is read there, never changed",
             hint=f"set managed = true for its app, or in [connections.{config.name}], to let this host change access",
         )
-
-
-def removes_account(wish: Wish, entitlement: Entitlement | None) -> bool:
-    """Whether the wish takes a person's account away."""
-    if wish.kind == "delete_account":
-        return True
-    return wish.kind == "revoke" and entitlement is not None and entitlement.on_revoke == "removes_account"
-
-
-def downgrades(wish: Wish, found: Found) -> bool:
-    """Whether somebody loses something by it; what cannot be read may be lost."""
-    if wish.kind == "revoke":
-        return True
-    return wish.kind == "grant" and (found.unknown or bool(found.held - {wish.entitlement}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ class Holders:
 
     @contextmanager
     def sitting(self) -> Iterator[str]:
-        """Hold a lock of one's own; gives its name."""
+        """Hold a lock of one's own; gives its name. Files that the dead left behind are swept away."""
+        for file in self._state.parent.glob(f"{glob.escape(self._state.name)}.*.holder"):
+            self.is_alive(file.name.removeprefix(f"{self._state.name}.").removesuffix(".holder"))
         name = uuid.uuid4().hex
         lock = self._lock(name)
         with lock:
@@ -28,7 +31,7 @@ class Holders:
                 self._file(name).unlink(missing_ok=True)
 
     def is_alive(self, name: str) -> bool:
-        """Whether that sitting goes on, in whatever process."""
+        """Whether that sitting goes on, in whatever process; if not, its file goes."""
         if not self._file(name).exists():
             return False
         lock = self._lock(name)

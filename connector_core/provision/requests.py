@@ -8,15 +8,16 @@ from difflib import get_close_matches
 from attrs import evolve, frozen
 
 from connector_core.errors import AmbiguousName, UnknownName, UsageError
-from connector_core.model import EntitlementKey, Key, NewAccount, Operation, Resource
+from connector_core.model import EntitlementKey, Key, NewAccount, Operation, OperationKind
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.wishes import Found, Wish
-from connector_core.store.database import transaction
+
+Held = frozenset[EntitlementKey]
 
 
 @frozen
 class Requests:
-    """The four requests. ``user`` is an e-mail in any case, or an id.
+    """The four requests. ``user`` is an e-mail in any case, or an id; ``expected`` is what a plan says they hold.
 
     Every method reads, then writes at most once for each step, and returns what came of it. Raises `GuardRefused`
     where nothing may be written, `UnknownName` for somebody never heard of, and the errors of reading.
@@ -27,34 +28,33 @@ class Requests:
     def create(self, account: NewAccount) -> Operation:
         """An account, enabled; one that exists is left as it is."""
         engine = self.engine
-        wish = Wish(kind="create_account", type=engine.account_type, login=account.login, account=account)
-        found = engine.by_login(account.login)
-        if found.resource is None and (invited := engine.journal.invited(account.login)) is not None:
-            pending = self._pending(invited, account.login)
-            return engine.carry_out(evolve(wish, key=invited), pending)
-        if found.resource is None:
+        login = _checked(account.login)
+        found = engine.accounts.find(login)
+        wish = self._wish("create_account", found, Wish(kind="create_account", type=engine.account_type, login=login))
+        wish = evolve(wish, account=account)
+        if found.resource is None and engine.journal.was_invited(engine.account_type, login):
+            return engine.unchanged(wish, found, "invited before, and not visible yet")
+        if found.resource is None or found.there:
             return engine.carry_out(wish, found)
-        wish = evolve(wish, key=found.resource.key)
-        if found.there:
-            return engine.carry_out(wish, found)
-        return self._come_back(wish, found, account.role)
+        return self._come_back(wish, found)
 
-    def delete(self, user: str | Key) -> Operation:
+    def delete(self, user: str | Key, *, expected: Held | None = None) -> Operation:
         """No account; one that is gone or disabled already is left as it is."""
-        return self._take(Wish(kind="delete_account", type=self.engine.account_type), user)
+        return self._take(Wish(kind="delete_account", type=self.engine.account_type, expected=expected), user)
 
-    def revoke(self, entitlement: EntitlementKey, user: str | Key) -> Operation:
+    def revoke(self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None) -> Operation:
         """The entitlement no longer held."""
-        wish = Wish(kind="revoke", type=self.engine.account_type, entitlement=entitlement)
+        wish = Wish(kind="revoke", type=self.engine.account_type, entitlement=entitlement, expected=expected)
         return self._take(wish, user)
 
-    def grant(self, entitlement: EntitlementKey, user: str | Key) -> Operation:
+    def grant(self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None) -> Operation:
         """The entitlement held; a disabled account is enabled first."""
         found, key = self._find(user)
-        if found.resource is None or key is None:
+        if found.resource is None:
             raise self._unknown(user)
-        wish = self._for(Wish(kind="grant", type=key.type, entitlement=entitlement), found, key)
-        return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found, entitlement)
+        base = Wish(kind="grant", type=self.engine.account_type, key=key, entitlement=entitlement, expected=expected)
+        wish = self._wish("grant", found, base)
+        return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found)
 
     def role(self, name: str) -> EntitlementKey:
         """The entitlement that ``id``, ``type:id`` or ``type:id:slug`` names: one of the connector's, or one ever read.
@@ -62,79 +62,106 @@ class Requests:
         :raises UnknownName: none. :raises AmbiguousName: several.
         """
         own = {e.key for e in self.engine.session.manifest.entitlements}
-        return _named(name, own | set(self.engine.follower.known()))
+        return named(name, own | set(self.engine.book.follower.known()))
 
-    # -- inside --------------------------------------------------------------------------------------------
-
-    def _take(self, wish: Wish, user: str | Key) -> Operation:
-        found, key = self._find(user)
-        if found.resource is not None and key is not None:
-            return self.engine.carry_out(self._for(wish, found, key), found)
-        name = user.id if isinstance(user, Key) else user
-        if not self.engine.journal.was_known(wish.type, name):
-            raise self._unknown(user)
-        gone = evolve(wish, key=key, login=None if key else name)
-        return self.engine.carry_out(gone, found)
+    # -- finding -------------------------------------------------------------------------------------------
 
     def _find(self, user: str | Key) -> tuple[Found, Key | None]:
         """The account, and the id under which it was found or looked for."""
-        engine = self.engine
+        accounts = self.engine.accounts
         if isinstance(user, Key):
-            return engine.by_key(user), user
-        name = user.strip()
-        if not name or any(not c.isprintable() for c in name):
-            raise UsageError("a user is named by e-mail or id, in printable characters")
-        if "@" not in name:
-            key = Key(engine.account_type, name)
-            found = engine.by_key(key)
-            if found.resource is not None or engine.journal.was_known_id(key):
-                return found, key
-        found = engine.by_login(name)
-        if found.resource is not None:
-            return found, found.resource.key
-        if (invited := engine.journal.invited(name)) is not None:
-            return self._pending(invited, name), invited
-        return found, None
+            return accounts.by_key(user), user
+        name = _checked(user)
+        key = Key(accounts.type, name)
+        if self.engine.journal.was_known_id(key):
+            return accounts.by_key(key), key
+        found = accounts.find(name) if "@" in name else accounts.by_possible_id(name)
+        if found.resource is None and "@" not in name:
+            found = accounts.find(name)
+        return found, found.resource.key if found.resource is not None else None
 
-    def _come_back(self, wish: Wish, found: Found, role: EntitlementKey | None) -> Operation:
-        """Enable a disabled account, a journal step of its own, then go on with what was asked for."""
-        engine = self.engine
-        assert found.resource is not None
-        step = engine.carry_out(evolve(wish, kind="enable_account", entitlement=None, account=None), found)
-        if step.state != "done":
-            return step
-        now = engine.by_key(found.resource.key)
-        if wish.kind == "create_account" and role is not None and role not in now.held:
-            main = engine.carry_out(evolve(wish, kind="grant", entitlement=role), now, reactivated=True)
-        else:
-            main = engine.carry_out(wish, now, reactivated=True)
-        if step.id is not None and main.id is not None:
-            with transaction(engine.journal.db):
-                engine.journal.link(step.id, main.id)
+    def _wish(self, kind: OperationKind, found: Found, wish: Wish) -> Wish:
+        """The wish for that very account."""
+        if found.resource is None:
+            return wish
+        invited = found.resource if found.resource.status == "pending" else None
+        return evolve(wish, kind=kind, key=found.resource.key, login=found.resource.login, invited=invited)
+
+    # -- taking --------------------------------------------------------------------------------------------
+
+    def _take(self, wish: Wish, user: str | Key) -> Operation:
+        found, key = self._find(user)
+        if found.resource is not None:
+            return self.engine.carry_out(self._wish(wish.kind, found, wish), found)
+        name = user.id if isinstance(user, Key) else user.strip()
+        if not self.engine.journal.was_known(wish.type, name):
+            raise self._unknown(user)
+        return self.engine.carry_out(evolve(wish, key=key, login=None if key else name), found)
+
+    # -- coming back ---------------------------------------------------------------------------------------
+
+    def _come_back(self, wish: Wish, found: Found) -> Operation:
+        """Enable a disabled account, then give the role asked for, each a journal step; then what was asked for.
+
+        Who is disabled holds nothing, so that no role they had before is protected from the one they come back with.
+        """
+        wish.require_expected(found)
+        engine = evolve(self.engine, consent=evolve(self.engine.consent, include_protected=True))
+        needed = ["provision_enable_account", *(["provision_grant"] if wish.role is not None else [])]
+        engine.session.connector.require(*needed)
+        steps = [engine.carry_out(evolve(wish, kind="enable_account", entitlement=None, account=None), found)]
+        if steps[0].state == "planned":
+            return self._planned(wish, steps[0])
+        if steps[0].state != "done":
+            return steps[0]
+        now = engine.accounts.read(wish)
+        if wish.kind == "create_account" and wish.role is not None and wish.role not in now.held:
+            steps.append(engine.carry_out(evolve(wish, kind="grant", entitlement=wish.role, account=None), now))
+            now = engine.accounts.read(wish)
+        if steps[-1].state != "done":
+            return steps[-1]
+        main = engine.carry_out(wish, now, reactivated=True)
+        engine.journal.link([step.id for step in steps if step.id is not None], main)
         return main
 
-    def _for(self, wish: Wish, found: Found, key: Key) -> Wish:
-        return evolve(wish, key=key, login=found.resource.login if found.resource else None)
+    def _planned(self, wish: Wish, step: Operation) -> Operation:
+        """A dry run shows the first request, which enables the account."""
+        then = (f"{wish.role.id} is granted after that",) if wish.role is not None else ()
+        role = wish.role
+        return evolve(
+            step, kind=wish.kind, reactivated=True, warnings=(*step.warnings, *then),
+            resource_type=role and role.type, role=role and role.id, entitlement=role and role.slug,
+        )  # fmt: skip
 
-    def _pending(self, key: Key, login: str) -> Found:
-        """Invited, and not visible: it is there, and what it holds cannot be read."""
-        return Found(resource=Resource(type=key.type, id=key.id, login=login, status="pending"), unknown=True)
-
-    def _near(self, name: str) -> str | None:
-        found = get_close_matches(name, self.engine.journal.logins(), 3)
-        return f"did you mean {' or '.join(found)}?" if found else None
+    # -- saying no -----------------------------------------------------------------------------------------
 
     def _unknown(self, user: str | Key) -> UnknownName:
-        name = user.id if isinstance(user, Key) else user
-        if self.engine.journal.was_known(self.engine.account_type, name):
+        name, type = user.id if isinstance(user, Key) else user.strip(), self.engine.account_type
+        if self.engine.journal.was_invited(type, name):
+            return UnknownName(f"{name} was invited, and is not visible yet", hint="try again once they signed in")
+        if self.engine.journal.was_known(type, name):
             return UnknownName(f"the application has {name} no longer", hint="create-user makes a new account")
-        return UnknownName(f"the application has no user {name!r}", hint=self._near(name))
+        near = get_close_matches(name, self.engine.journal.logins(type), 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else None
+        return UnknownName(f"the application has no user {name!r}", hint=hint)
 
 
-def _named(role: str, known: Collection[EntitlementKey]) -> EntitlementKey:
+def named(role: str, known: Collection[EntitlementKey]) -> EntitlementKey:
+    """The one of ``known`` that ``id``, ``type:id`` or ``type:id:slug`` names.
+
+    :raises UnknownName: none. :raises AmbiguousName: several.
+    """
     found = [key for key in known if role in (key.id, str(key.resource), str(key))]
     if not found:
         raise UnknownName(f"there is no role {role!r}", hint=f"there are: {', '.join(sorted({k.id for k in known}))}")
     if len(found) > 1:
         raise AmbiguousName(f"{role!r} may be any of {', '.join(map(str, found))}", hint="name it as type:id:slug")
     return found[0]
+
+
+def _checked(name: str) -> str:
+    """:raises UsageError: that can be nobody's name."""
+    name = name.strip()
+    if not name or not name.isprintable():
+        raise UsageError("a user is named by e-mail or id, in printable characters")
+    return name

@@ -77,12 +77,17 @@ class EntitlementRows:
         rows = self._db.execute(query, (self._connection,))
         self._ids = {EntitlementKey(type, resource, slug): id for id, type, resource, slug in rows}
 
-    def define(self, entitlements: tuple[Entitlement, ...], sync: int | None) -> None:
-        """Store what these entitlements are, as read in ``sync``."""
-        for e in entitlements:
-            self._db.execute(
-                "UPDATE entitlements SET name = ?, exclusive = ?, paid = ?, expands = ?, sync = ? WHERE id = ?",
-                (e.name, e.exclusive, e.paid, e.expands, sync, self[e.key]),
+    def define(self, entitlements: tuple[Entitlement, ...], sync: int | None = None) -> None:
+        """Store what these entitlements are: at once, or as read in ``sync``, to be published with it."""
+        rows = [(e.name, e.exclusive, e.paid, e.expands, self[e.key], sync) for e in entitlements]
+        if sync is None:
+            update = "UPDATE entitlements SET name = ?, exclusive = ?, paid = ?, expands = ? WHERE id = ?"
+            self._db.executemany(update, [row[:-1] for row in rows])
+        else:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO staged_entitlements (name, exclusive, paid, expands, entitlement, sync) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
             )
 
     def __getitem__(self, key: EntitlementKey) -> int:

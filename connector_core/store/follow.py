@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Set
 
@@ -13,6 +14,8 @@ from connector_core.model import Entitlement, EntitlementKey, Key, Resource
 from connector_core.store.connections import EntitlementRows, publish_event
 
 ANY_STREAM = "*"  # the source of a grant whose like no stream has given yet
+_RESOURCE = "WHERE connection = ? AND type = ? AND id = ?"
+_GRANT = "WHERE connection = ? AND principal_type = ? AND principal_id = ? AND entitlement = ?"
 _FIELDS = ("status", "name", "login", "email", "parent", "profile")
 
 
@@ -38,6 +41,7 @@ class Follower:
     def follow(self, operation: int, now: Now) -> int:
         """Enter what ``operation`` led to; the event in which it entered. Pages asked for earlier yield to it."""
         event = publish_event(self._db, self._connection, operation, "operation", rfc3339(self._clock.now()))
+        self._entitlements.reload()  # a sync may have added some meanwhile
         self._touch(now.key)
         self._resource(event, now)
         self._grants(event, now)
@@ -51,6 +55,11 @@ class Follower:
         """Every entitlement that was ever read or granted."""
         query = "SELECT type, resource_id, slug FROM entitlements WHERE connection = ?"
         return [EntitlementKey(*row) for row in self._db.execute(query, (self._connection,))]
+
+    def resource(self, key: Key) -> Resource | None:
+        """The account in the picture."""
+        row = self._row(key)
+        return None if row is None else resource_of(row)
 
     def held(self, key: Key) -> set[EntitlementKey]:
         """What the account holds in the picture."""
@@ -69,29 +78,28 @@ class Follower:
         )
 
     def _resource(self, event: int, now: Now) -> None:
-        before = self._db.execute(
-            "SELECT * FROM resources WHERE connection = ? AND type = ? AND id = ?", (self._connection, *now.key)
-        ).fetchone()
+        before = self._row(now.key)
         after = None if now.resource is None else _fields(now.resource)
-        if before is None and after is None:
-            return
-        if before is not None and after == tuple(before[name] for name in _FIELDS):
+        if after == (None if before is None else tuple(before[name] for name in _FIELDS)):
             return
         self._log_resource(event, now.key, before, after)
+        mine = (self._connection, *now.key)
         if before is not None:
-            self._db.execute(
-                "INSERT INTO resource_history SELECT *, ? FROM resources WHERE connection = ? AND type = ? AND id = ?",
-                (event, self._connection, *now.key),
-            )
-        self._db.execute(
-            "DELETE FROM resources WHERE connection = ? AND type = ? AND id = ?", (self._connection, *now.key)
-        )
+            into_history = "INSERT INTO resource_history SELECT *, ? FROM resources"
+            self._db.execute(f"{into_history} {_RESOURCE}", (event, *mine))
+            self._db.execute(f"DELETE FROM resources {_RESOURCE}", mine)
         if after is not None:
+            since = None if before is None else _first(before)
             self._db.execute(
-                f"INSERT INTO resources (connection, type, id, {', '.join(_FIELDS)}, began) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (self._connection, *now.key, *after, event),
+                f"INSERT INTO resources (connection, type, id, {', '.join(_FIELDS)}, began, since) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*mine, *after, event, since),
             )
+
+    def _row(self, key: Key) -> sqlite3.Row | None:
+        query = f"SELECT * FROM resources {_RESOURCE}"
+        row: sqlite3.Row | None = self._db.execute(query, (self._connection, *key)).fetchone()
+        return row
 
     def _log_resource(
         self, event: int, key: Key, before: sqlite3.Row | None, after: tuple[str | None, ...] | None
@@ -108,16 +116,16 @@ class Follower:
 
     def _grants(self, event: int, now: Now) -> None:
         before = self.held(now.key)
-        ended, begun = before - now.held, set(now.held) - before
-        self._log_grants(event, now, ended, begun)
-        for entitlement in ended:
-            self._end(event, now.key, entitlement)
-        for entitlement in begun:
-            self._begin(event, now, entitlement)
-        self._db.execute(
-            "UPDATE grants SET confirmed = ? WHERE connection = ? AND principal_type = ? AND principal_id = ?",
-            (now.confirmed, self._connection, *now.key),
-        )
+        self._log_grants(event, now, before - now.held, set(now.held) - before)
+        for entitlement in before | now.held:
+            row = self._grant(now.key, entitlement)
+            if row is None:
+                self._begin(event, now, entitlement, self._like(entitlement))
+            elif entitlement not in now.held:
+                self._end(event, now.key, entitlement)
+            elif bool(row["confirmed"]) != now.confirmed:
+                self._end(event, now.key, entitlement)
+                self._begin(event, now, entitlement, (row["source"], row["beside"]), _first(row))
 
     def _log_grants(self, event: int, now: Now, ended: Set[EntitlementKey], begun: Set[EntitlementKey]) -> None:
         """A swap within an exclusive group is one changed row."""
@@ -130,29 +138,38 @@ class Follower:
         for old in sorted(ended - set(swaps)):
             self._log(event, now.key, login, "removed", "grant", str(old), None)
 
-    def _end(self, event: int, key: Key, entitlement: EntitlementKey) -> None:
-        grant = (self._connection, *key, self._entitlements[entitlement])
-        which = "connection = ? AND principal_type = ? AND principal_id = ? AND entitlement = ?"
-        self._db.execute(
-            "INSERT INTO grant_history (connection, principal_type, principal_id, entitlement, began, ended) "
-            f"SELECT connection, principal_type, principal_id, entitlement, began, ? FROM grants WHERE {which}",
-            (event, *grant),
-        )
-        self._db.execute(f"DELETE FROM grants WHERE {which}", grant)
+    def _grant(self, key: Key, entitlement: EntitlementKey) -> sqlite3.Row | None:
+        mine = (self._connection, *key, self._entitlements[entitlement])
+        row: sqlite3.Row | None = self._db.execute(f"SELECT * FROM grants {_GRANT}", mine).fetchone()
+        return row
 
-    def _begin(self, event: int, now: Now, entitlement: EntitlementKey) -> None:
+    def _end(self, event: int, key: Key, entitlement: EntitlementKey) -> None:
+        mine = (self._connection, *key, self._entitlements[entitlement])
+        columns = "connection, principal_type, principal_id, entitlement, began, since, confirmed"
+        self._db.execute(
+            f"INSERT INTO grant_history ({columns}, ended) SELECT {columns}, ? FROM grants {_GRANT}", (event, *mine)
+        )
+        self._db.execute(f"DELETE FROM grants {_GRANT}", mine)
+
+    def _begin(
+        self, event: int, now: Now, entitlement: EntitlementKey, origin: tuple[str, int], since: int | None = None
+    ) -> None:
+        self._db.execute(
+            "INSERT INTO grants (connection, principal_type, principal_id, entitlement, began, since, source, beside, "
+            "confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._connection, *now.key, self._entitlements[entitlement], event, since, *origin, now.confirmed,
+            ),
+        )  # fmt: skip
+
+    def _like(self, entitlement: EntitlementKey) -> tuple[str, int]:
         """A grant belongs to the stream that gives others of its kind, so that a later sync can end it."""
-        number = self._entitlements[entitlement]
         query = (
-            "SELECT source FROM grants WHERE connection = ? AND entitlement IN "
+            "SELECT source, beside FROM grants WHERE connection = ? AND entitlement IN "
             "(SELECT id FROM entitlements WHERE connection = ? AND type = ?) LIMIT 1"
         )
         row = self._db.execute(query, (self._connection, self._connection, entitlement.type)).fetchone()
-        self._db.execute(
-            "INSERT INTO grants (connection, principal_type, principal_id, entitlement, began, source, confirmed) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self._connection, *now.key, number, event, row["source"] if row else ANY_STREAM, now.confirmed),
-        )
+        return (row["source"], row["beside"]) if row else (ANY_STREAM, 0)
 
     def _exclusive(self, entitlement: EntitlementKey) -> str | None:
         query = "SELECT exclusive FROM entitlements WHERE id = ?"
@@ -173,6 +190,20 @@ class Follower:
             "SELECT id, ?, ?, ?, ?, ?, ?, ?, ? FROM connections WHERE id = ? AND baseline IS NOT NULL",
             (event, kind, *key, login, what, before, after, self._connection),
         )
+
+
+def resource_of(row: sqlite3.Row) -> Resource:
+    """A row of ``resources`` as the value it was made from."""
+    return Resource(
+        type=row["type"], id=row["id"], **{name: row[name] for name in ("name", "login", "email", "status")},
+        parent=Key.parse(row["parent"]) if row["parent"] else None, profile=json.loads(row["profile"]),
+    )  # fmt: skip
+
+
+def _first(row: sqlite3.Row) -> int:
+    """The event in which the first version began."""
+    first: int = row["began"] if row["since"] is None else row["since"]
+    return first
 
 
 def _fields(r: Resource) -> tuple[str | None, ...]:

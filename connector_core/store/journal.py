@@ -12,9 +12,10 @@ from attrs import frozen
 from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact, from_json, to_json
 from connector_core.errors import ApplicationError
-from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, NewAccount, Operation, OperationKind
+from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, NewAccount, Operation, OperationKind, Resource
 from connector_core.store.connections import new_event
 from connector_core.store.database import transaction
+from connector_core.store.follow import resource_of
 
 PENDING_DAYS = 30  # how long an invited account may stay invisible before it counts as gone (W14)
 _OPEN = "state IN ('pending', 'sent', 'unknown')"
@@ -28,17 +29,30 @@ class Unsettled(ApplicationError):
 
 @frozen(kw_only=True)
 class Asked:
-    """Who asks and why, and which larger thing an operation belongs to."""
+    """Who asks and why, and in the course of which apply."""
 
     who: str
     reason: str | None = None
-    part_of: int | None = None
     apply: int | None = None
 
 
 @frozen(kw_only=True)
+class Facts:
+    """What is written down before anything is done. ``before``: how the account was, for taking it back."""
+
+    kind: OperationKind
+    type: str
+    key: Key | None
+    login: str | None
+    entitlement: EntitlementKey | None = None
+    wanted: NewAccount | None = None
+    before: Json = None
+    reactivated: bool = False
+
+
+@frozen(kw_only=True)
 class Entry:
-    """A row of the journal, as the engine needs it. ``sent`` is in seconds since 1970, or None."""
+    """A row of the journal without a known end. ``sent`` is in seconds since 1970, or None; ``held``: before it."""
 
     id: int
     kind: OperationKind
@@ -48,6 +62,7 @@ class Entry:
     login: str | None
     entitlement: EntitlementKey | None
     wanted: NewAccount | None
+    held: frozenset[EntitlementKey]
     sent: float | None
     holder: str
 
@@ -60,31 +75,35 @@ class Journal:
         self._connection = connection
         self._clock = clock
         self._holder = holder
+        # SQLite's own lower() knows ASCII alone
+        db.create_function("folded", 1, lambda text: text and text.strip().casefold(), deterministic=True)
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def begin(
-        self, kind: OperationKind, asked: Asked, *, type: str, key: Key | None, login: str | None,
-        entitlement: EntitlementKey | None = None, wanted: NewAccount | None = None, before: Json = None,
-    ) -> int:  # fmt: skip
+    def begin(self, facts: Facts, asked: Asked) -> int:
         """Write an operation down as ``pending``; its number.
 
         :raises Unsettled: the same account is being created already, or whether it was is not known.
         """
         with transaction(self.db):
-            if kind == "create_account" and login is not None:
-                self._refuse_second_creation(login)
-            id = new_event(self.db, self._connection, "operation")
-            self.db.execute(
-                "INSERT INTO journal (id, connection, kind, state, type, account, login, resource_type, role, "
-                "entitlement, wanted, before, who, reason, created, part_of, apply, holder) "
-                "VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    id, self._connection, kind, type, key and key.id, login, *(entitlement or (None, None, None)),
-                    compact(to_json(wanted)) if wanted else None, compact(before), asked.who, asked.reason,
-                    rfc3339(self._clock.now()), asked.part_of, asked.apply, self._holder,
-                ),
-            )  # fmt: skip
+            if facts.kind == "create_account" and facts.login is not None:
+                self._refuse_second_creation(facts.login)
+            return self.insert(facts, asked)
+
+    def insert(self, facts: Facts, asked: Asked) -> int:
+        """A row, ``pending``, in the caller's transaction; its number."""
+        id = new_event(self.db, self._connection, "operation")
+        values = {
+            "id": id, "connection": self._connection, "kind": facts.kind, "state": "pending", "type": facts.type,
+            "account": facts.key and facts.key.id, "login": facts.login,
+            **dict(zip(("resource_type", "role", "entitlement"), facts.entitlement or (), strict=False)),
+            "wanted": compact(to_json(facts.wanted)) if facts.wanted else None, "before": compact(facts.before),
+            "reactivated": facts.reactivated, "who": asked.who, "reason": asked.reason, "apply": asked.apply,
+            "created": rfc3339(self._clock.now()), "holder": self._holder,
+        }  # fmt: skip
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        self.db.execute(f"INSERT INTO journal ({names}) VALUES ({marks})", values)
         return id
 
     def sent(self, id: int, request: str) -> None:
@@ -99,20 +118,25 @@ class Journal:
 
     def finish(
         self, id: int, state: str, *, outcome: str | None = None, verified: bool = False, key: Key | None = None,
-        login: str | None = None, replaced: EntitlementKey | None = None, reactivated: bool = False,
-        warnings: Iterable[str] = (), error: ErrorInfo | None = None, event: int | None = None,
+        login: str | None = None, replaced: EntitlementKey | None = None, warnings: Iterable[str] = (),
+        error: ErrorInfo | None = None, event: int | None = None,
     ) -> None:  # fmt: skip
-        """Write down what came of it, in the caller's transaction."""
+        """Write down what came of it, in the caller's transaction. Only ``done`` has an outcome."""
         self.db.execute(
             "UPDATE journal SET state = ?, outcome = ?, verified = ?, account = coalesce(?, account), "
-            "login = coalesce(?, login), replaced = ?, reactivated = max(reactivated, ?), warnings = ?, error = ?, "
-            "event = ?, finished = ? WHERE id = ?",
+            "login = coalesce(?, login), replaced = ?, warnings = ?, error = ?, event = ?, finished = ? WHERE id = ?",
             (
-                state, outcome, verified, key and key.id, login, replaced and replaced.id, reactivated,
-                json.dumps(list(warnings)), compact(to_json(error)) if error else None, event,
+                state, outcome, verified, key and key.id, login, replaced and replaced.id, compact(list(warnings)),
+                compact(to_json(error)) if error else None, event,
                 None if state == "unknown" else rfc3339(self._clock.now()), id,
             ),
         )  # fmt: skip
+
+    def link(self, steps: Iterable[int], whole: Operation) -> None:
+        """Say that operations were steps of another."""
+        with transaction(self.db):
+            pairs = [(whole.id, step) for step in steps]
+            self.db.executemany("UPDATE journal SET part_of = ? WHERE id = ?", pairs)
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -124,54 +148,90 @@ class Journal:
     def operation(self, id: int) -> Operation:
         return operation_of(self.db.execute("SELECT * FROM journal WHERE id = ?", (id,)).fetchone())
 
-    def invited(self, login: str) -> Key | None:
-        """The account that this journal created for that login within `PENDING_DAYS`, where it is not visible yet."""
+    def known(self, type: str, login: str) -> Resource | None:
+        """The account of that login in the picture, where it is the only one."""
+        rows = self.db.execute(
+            "SELECT * FROM resources WHERE connection = ? AND type = ? AND folded(login) = folded(?) LIMIT 2",
+            (self._connection, type, login),
+        ).fetchall()
+        return resource_of(rows[0]) if len(rows) == 1 else None
+
+    def is_invited(self, account: Resource) -> bool:
+        """Whether this journal created it within `PENDING_DAYS`, and nobody has seen it listed since (W14)."""
+        created = "kind = 'create_account' AND account = ? AND finished > ?"
+        return account.status == "pending" and self._has(account.type, created, account.id, self._invited_since())
+
+    def was_invited(self, type: str, login: str) -> bool:
+        """Whether this journal created somebody within `PENDING_DAYS` of whom the application gave not even an id."""
+        created = "kind = 'create_account' AND account IS NULL AND folded(login) = folded(?) AND finished > ?"
+        return self._has(type, created, login, self._invited_since())
+
+    def is_doubtful(self, key: Key) -> bool:
+        """Whether the last request for that account came to an end that nobody saw, or to none that was wanted."""
         query = (
-            "SELECT r.type, r.id FROM journal j JOIN resources r ON r.connection = j.connection AND r.type = j.type "
-            "AND r.id = j.account AND r.status = 'pending' WHERE j.connection = ? AND j.kind = 'create_account' "
-            "AND j.state = 'done' AND j.finished > ? AND lower(j.login) = lower(?) ORDER BY j.id DESC LIMIT 1"
+            "SELECT state FROM journal WHERE connection = ? AND type = ? AND account = ? AND sent IS NOT NULL "
+            "ORDER BY id DESC LIMIT 1"
         )
-        since = rfc3339(self._clock.now() - PENDING_DAYS * 86_400)
-        row = self.db.execute(query, (self._connection, since, login)).fetchone()
-        return Key(*row) if row else None
+        row = self.db.execute(query, (self._connection, *key)).fetchone()
+        return row is not None and row["state"] != "done"
 
     def was_known(self, type: str, name: str) -> bool:
         """Whether an account of that id or login ever was in the picture or the journal."""
-        same = "connection = :connection AND type = :type AND (id = :name OR lower(login) = lower(:name))"
-        query = (
-            f"SELECT EXISTS (SELECT 1 FROM resources WHERE {same} UNION ALL "
-            f"SELECT 1 FROM resource_history WHERE {same} UNION ALL "
-            "SELECT 1 FROM journal WHERE connection = :connection AND type = :type AND state = 'done' "
-            "AND (account = :name OR lower(login) = lower(:name)))"
-        )
-        names = {"connection": self._connection, "type": type, "name": name}
-        return bool(self.db.execute(query, names).fetchone()[0])
+        same = "(account = ? OR folded(login) = folded(?))"
+        return self._was_in_picture(type, name, "folded(login) = folded(:name)") or self._has(type, same, name, name)
 
     def was_known_id(self, key: Key) -> bool:
-        """Whether that id was in the picture before."""
-        query = (
-            "SELECT EXISTS (SELECT 1 FROM resources WHERE connection = ?1 AND type = ?2 AND id = ?3 UNION ALL "
-            "SELECT 1 FROM resource_history WHERE connection = ?1 AND type = ?2 AND id = ?3)"
-        )
-        return bool(self.db.execute(query, (self._connection, *key)).fetchone()[0])
+        """Whether that id ever was in the picture."""
+        return self._was_in_picture(*key, "0")
 
-    def link(self, step: int, whole: int) -> None:
-        """Say that one operation was a step of another, in the caller's transaction."""
-        self.db.execute("UPDATE journal SET part_of = ? WHERE id = ?", (whole, step))
-
-    def logins(self) -> list[str]:
+    def logins(self, type: str) -> list[str]:
         """Logins in the picture, for near matches."""
-        query = "SELECT login FROM resources WHERE connection = ? AND login IS NOT NULL LIMIT 20000"
-        return [row[0] for row in self.db.execute(query, (self._connection,))]
+        query = "SELECT login FROM resources WHERE connection = ? AND type = ? AND login IS NOT NULL LIMIT 20000"
+        return [row[0] for row in self.db.execute(query, (self._connection, type))]
+
+    def _was_in_picture(self, type: str, name: str, more: str) -> bool:
+        same = f"connection = :connection AND type = :type AND (id = :name OR {more})"
+        some = f"SELECT 1 FROM resources WHERE {same} UNION ALL SELECT 1 FROM resource_history WHERE {same}"
+        names = {"connection": self._connection, "type": type, "name": name}
+        return bool(self.db.execute(f"SELECT EXISTS ({some})", names).fetchone()[0])
+
+    def _has(self, type: str, which: str, *values: str) -> bool:
+        """Whether an operation that was done fits."""
+        query = (
+            f"SELECT EXISTS (SELECT 1 FROM journal WHERE connection = ? AND type = ? AND state = 'done' AND {which})"
+        )
+        return bool(self.db.execute(query, (self._connection, type, *values)).fetchone()[0])
+
+    def _invited_since(self) -> str:
+        return rfc3339(self._clock.now() - PENDING_DAYS * 86_400)
 
     def _refuse_second_creation(self, login: str) -> None:
         query = f"SELECT id, state FROM journal WHERE connection = ? AND kind = 'create_account' AND {_OPEN} "
-        row = self.db.execute(query + "AND lower(login) = lower(?)", (self._connection, login)).fetchone()
+        row = self.db.execute(query + "AND folded(login) = folded(?)", (self._connection, login)).fetchone()
         if row is not None:
             raise Unsettled(
                 f"an earlier creation of {login} (operation {row['id']}) is {row['state']}: it may still take effect",
                 hint="try again in a minute; until then a second request could create the person twice",
             )
+
+    # -- plans ---------------------------------------------------------------------------------------------
+
+    def begin_apply(self, digest: str, plan: Json, asked: Asked) -> int:
+        """Write down that a plan is being carried out; its number."""
+        with transaction(self.db):
+            id = new_event(self.db, self._connection, "operation")
+            self.db.execute(
+                "INSERT INTO applies (id, connection, digest, plan, status, who, reason, started) "
+                "VALUES (?, ?, ?, ?, 'running', ?, ?, ?)",
+                (id, self._connection, digest, compact(plan), asked.who, asked.reason, rfc3339(self._clock.now())),
+            )
+        return id
+
+    def finish_apply(self, id: int, status: str) -> None:
+        """Write down how far it came."""
+        now = rfc3339(self._clock.now())
+        with transaction(self.db):
+            self.db.execute("UPDATE applies SET status = ?, finished = ? WHERE id = ?", (status, now, id))
 
 
 def operation_of(row: sqlite3.Row) -> Operation:
@@ -191,10 +251,12 @@ def _error(text: str | None) -> ErrorInfo | None:
 
 
 def _entry(row: sqlite3.Row) -> Entry:
-    entitlement = EntitlementKey(row["resource_type"], row["role"], row["entitlement"]) if row["role"] else None
+    before = json.loads(row["before"]) or {}
     return Entry(
         id=row["id"], kind=row["kind"], state=row["state"], type=row["type"], login=row["login"],
-        key=Key(row["type"], row["account"]) if row["account"] else None, entitlement=entitlement,
+        key=Key(row["type"], row["account"]) if row["account"] else None,
+        entitlement=EntitlementKey(row["resource_type"], row["role"], row["entitlement"]) if row["role"] else None,
         wanted=from_json(json.loads(row["wanted"]), NewAccount, what="journal") if row["wanted"] else None,
-        sent=datetime.fromisoformat(row["sent"]).timestamp() if row["sent"] else None, holder=row["holder"],
+        held=frozenset(map(EntitlementKey.parse, before.get("held", ()))), holder=row["holder"],
+        sent=datetime.fromisoformat(row["sent"]).timestamp() if row["sent"] else None,
     )  # fmt: skip

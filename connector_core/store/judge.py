@@ -16,92 +16,120 @@ from connector_core.model import Key
 
 @frozen(kw_only=True)
 class Verdict:
-    """``moved``: why rows are known to have moved while reading, or None. ``missing``: why it does not add up, or None.
-
-    A stream adds up when both are None.
-    """
+    """``reason``: why a stream does not add up, or None where it does. ``hidden``: it has a total, and no rows (P06)."""
 
     stream: str
-    moved: str | None = None
-    missing: str | None = None
+    reason: str | None = None
+    hidden: bool = False
 
     @property
     def adds_up(self) -> bool:
-        return self.moved is None and self.missing is None
-
-    @property
-    def reason(self) -> str | None:
-        return self.moved or self.missing
+        return self.reason is None
 
 
-def streams(db: sqlite3.Connection, sync: int) -> list[str]:
-    """The streams of a sync, in the order in which they began; the one of the very first cursor left out."""
+def judge_all(db: sqlite3.Connection, sync: int) -> list[Verdict]:
+    """A verdict on each stream of a sync, in the order in which they began. Their cursors are all done."""
+    query = "SELECT stream, max(reading) FROM frontier WHERE sync = ? AND kind = 'page' GROUP BY stream ORDER BY min(id)"
+    return [judge(db, sync, stream, reading) for stream, reading in db.execute(query, (sync,)).fetchall()]
+
+
+def readings(db: sqlite3.Connection, sync: int) -> dict[str, int]:
+    """How many times each stream was read: 1 or 2."""
+    query = "SELECT stream, max(reading) FROM frontier WHERE sync = ? AND kind = 'page' GROUP BY stream ORDER BY min(id)"
+    return dict(db.execute(query, (sync,)).fetchall())
+
+
+def judge(db: sqlite3.Connection, sync: int, stream: str, reading: int) -> Verdict:
+    """Judge a stream by its last ``reading``."""
     query = (
-        "SELECT stream FROM frontier WHERE sync = ? AND kind = 'page' AND stream <> '' GROUP BY stream ORDER BY min(id)"
+        "SELECT total, rows, fresh, start, first, last, cut FROM frontier WHERE sync = ? AND kind = 'page' "
+        "AND stream = ? AND reading = ? AND state = 'done' ORDER BY answered"
     )
-    return [row["stream"] for row in db.execute(query, (sync,))]
+    pages = db.execute(query, (sync, stream, reading)).fetchall()
+    totals = _totals(pages)
+    if totals and totals[-1] and not any(p["rows"] for p in pages):
+        return Verdict(stream=stream, reason=f"the server counts {totals[-1]} and shows none", hidden=True)
+    if reading == 1:
+        return Verdict(stream=stream, reason=_moved(pages, totals) or _missing(db, sync, stream, pages, totals))
+    # Compared with the first reading, id by id, what is left may be counted although rows moved (but see _unexplained).
+    moved = None if totals else _moved(pages, totals)
+    reason = _unexplained(db, sync, stream) or moved or _missing(db, sync, stream, pages, totals)
+    return Verdict(stream=stream, reason=reason)
 
 
-def readings(db: sqlite3.Connection, sync: int, stream: str) -> int:
-    """How many times a stream was read: 1 or 2."""
-    query = "SELECT max(reading) FROM frontier WHERE sync = ? AND kind = 'page' AND stream = ?"
-    count: int = db.execute(query, (sync, stream)).fetchone()[0]
-    return count
-
-
-def judge(db: sqlite3.Connection, sync: int, stream: str) -> Verdict:
-    """Judge the last reading of a stream whose cursors are all done."""
-    last = readings(db, sync, stream)
-    query = (
-        "SELECT id, total, rows, fresh, start, first, last, looped FROM frontier "
-        "WHERE sync = ? AND kind = 'page' AND stream = ? AND reading = ? AND state = 'done' ORDER BY id"
-    )
-    pages = db.execute(query, (sync, stream, last)).fetchall()
-    distinct = _distinct(db, sync, stream)
-    totals = [p["total"] for p in pages if p["total"] is not None]
-    if totals and distinct > max(totals) and all(p["total"] in (None, p["rows"]) for p in pages):
-        totals = []  # each page gives its own length for the total (P02): it says nothing
-    moved = _moved(pages, totals)
-    if not totals:
-        return Verdict(stream=stream, moved=moved, missing=_never_ended(pages))
-    if distinct == totals[-1]:
-        # A second reading was compared with the first, id by id: what is left may be counted although rows moved.
-        return Verdict(stream=stream, moved=moved if last == 1 else None)
-    return Verdict(stream=stream, moved=moved, missing=f"the server counts {totals[-1]}, its pages gave {distinct}")
-
-
-def single_readings(db: sqlite3.Connection, sync: int, stream: str) -> list[Key]:
-    """The resources that only one of two readings gave."""
+def single_readings(db: sqlite3.Connection, sync: int, stream: str, limit: int) -> list[Key]:
+    """At most ``limit`` of the resources that only one of two readings gave, and that were not read by their id."""
     query = (
         "SELECT type, id FROM staged WHERE sync = ? AND stream = ? AND state = 'row' AND readings IN (1, 2) "
-        "AND NOT whole"
+        "AND NOT whole ORDER BY type, id LIMIT ?"
     )
-    return [Key(*row) for row in db.execute(query, (sync, stream))]
+    return [Key(*row) for row in db.execute(query, (sync, stream, limit))]
+
+
+def _unexplained(db: sqlite3.Connection, sync: int, stream: str) -> str | None:
+    if single_readings(db, sync, stream, 1):
+        return "two readings gave different rows, and not all of them could be looked up"
+    return None
+
+
+def _totals(pages: list[sqlite3.Row]) -> list[int]:
+    """The totals that mean something, in the order in which they came.
+
+    Where each page gives its own length for the total it says nothing (P02); nor does a page behind the end that says 0.
+    """
+    told = [p for p in pages if p["total"] is not None]
+    if all(p["total"] == p["rows"] for p in told) and any(p["rows"] for p in told):
+        return []
+    behind_the_end = any(p["rows"] for p in pages)
+    return [p["total"] for p in told if p["rows"] or p["total"] or not behind_the_end]
 
 
 def _moved(pages: list[sqlite3.Row], totals: list[int]) -> str | None:
+    """Why rows are known to have moved, or may have, while the stream was read."""
     if len(set(totals)) > 1:
         return f"the total changed from {totals[0]} to {totals[-1]} while reading"
-    numbered = sorted((p for p in pages if p["start"] is not None and p["rows"]), key=lambda p: p["start"])
+    numbered = sorted((p for p in pages if p["start"] is not None and p["rows"]), key=lambda p: int(p["start"]))
     for before, after in pairwise(numbered):
-        overlapping = after["start"] == before["start"] + before["rows"] - 1
-        if overlapping and None not in (before["last"], after["first"]) and before["last"] != after["first"]:
-            return f"rows moved while reading: row {after['start']} was {before['last']}, then {after['first']}"
+        end = before["start"] + before["rows"] - 1
+        if after["start"] > end:
+            return f"rows may have moved while reading: no page holds both row {end} and the next one"
+        if after["start"] == end and before["last"] != after["first"]:
+            return f"rows moved while reading: row {end} was {before['last']}, then {after['first']}"
     return None
+
+
+def _missing(
+    db: sqlite3.Connection, sync: int, stream: str, pages: list[sqlite3.Row], totals: list[int]
+) -> str | None:
+    if not totals:
+        return _never_ended(pages)
+    distinct = _distinct(db, sync, stream)
+    return None if distinct == totals[-1] else f"the server counts {totals[-1]}, its pages gave {distinct}"
 
 
 def _never_ended(pages: list[sqlite3.Row]) -> str | None:
     """Where there is no total, a walk has ended by the server's word: a short or empty page, or no further cursor.
 
-    A full page of rows known already is no such word (P03), nor is a cursor that was followed before.
+    A page of rows known already is no such word (P03), unless it held nothing but the row that pages overlap by.
     """
-    final = max(pages, key=lambda p: (p["start"] or 0, p["id"]), default=None)
-    if final is None or any(p["looped"] for p in pages) or (not final["fresh"] and final["rows"] > 1):
+    final = max(pages, key=lambda p: p["start"] or 0, default=None)
+    ends = [p["start"] + p["rows"] - 1 for p in pages if p["start"] is not None and p["rows"] > 1]
+    if final is None or any(p["cut"] for p in pages):
         return "the server never said that its list had ended"
-    return None
+    if final["fresh"] or not final["rows"] or (final["rows"] == 1 and final["start"] in ends):
+        return None
+    return "the server never said that its list had ended"
 
 
 def _distinct(db: sqlite3.Connection, sync: int, stream: str) -> int:
-    query = "SELECT count(*) FROM staged WHERE sync = ? AND stream = ? AND state IN ('row', 'rejected')"
+    """The resources that a stream listed; of one that lists none, the principals of its grants."""
+    query = (
+        "SELECT (SELECT count(*) FROM staged WHERE sync = ?1 AND stream = ?2 AND state IN ('row', 'rejected')) + "
+        "(SELECT count(*) FROM also_listed a JOIN temp.seen USING (type, id) JOIN staged s USING (seq) "
+        "WHERE a.sync = ?1 AND a.stream = ?2 AND s.state IN ('row', 'rejected'))"
+    )
     count: int = db.execute(query, (sync, stream)).fetchone()[0]
+    if count == 0:
+        query = "SELECT count(*) FROM (SELECT DISTINCT principal_type, principal_id FROM temp.seen_grants WHERE stream = ?)"
+        count = db.execute(query, (stream,)).fetchone()[0]
     return count

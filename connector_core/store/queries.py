@@ -10,7 +10,7 @@ from typing import Any
 
 from connector_core.clock import rfc3339
 from connector_core.errors import AmbiguousName, NoPicture, UnknownName
-from connector_core.model import AccessRow, Change, Counts, EntitlementKey, Key, LogLine, Operation, Picture, SyncInfo
+from connector_core.model import AccessRow, Change, Counts, EntitlementKey, Json, Key, LogLine, Operation, Picture, SyncInfo
 from connector_core.store.connections import find_connection, head
 from connector_core.store.journal import operation_of
 from connector_core.store.runs import sync_info
@@ -205,6 +205,31 @@ class Reader:
         names = {"connection": self._id, "user": user, "limit": -1 if limit is None else limit}
         return tuple(operation_of(row) for row in self._db.execute(query, names))
 
+    def applied(self, apply: int | None) -> list[tuple[Operation, Json]]:
+        """What the applies of one plan changed, latest first, each with how the account was before.
+
+        :param apply: the number of one of its applies; the last one where None.
+        :raises UnknownName: there was none.
+        """
+        digest = self._one(
+            "SELECT digest FROM applies WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1",
+            self._id, apply, apply,
+        )  # fmt: skip
+        if digest is None:
+            which = "plan" if apply is None else f"apply {apply}"
+            raise UnknownName(f"{self._name} has no {which} that was carried out")
+        query = (
+            "SELECT j.* FROM journal j JOIN applies a ON a.id = j.apply WHERE a.connection = ? AND a.digest = ? "
+            "AND j.state = 'done' AND j.outcome = 'changed' ORDER BY j.id DESC"
+        )
+        rows = self._db.execute(query, (self._id, digest)).fetchall()
+        return [(operation_of(row), json.loads(row["before"]) if row["before"] else None) for row in rows]
+
+    def entitlements(self) -> list[EntitlementKey]:
+        """Every entitlement that was ever read."""
+        query = "SELECT type, resource_id, slug FROM entitlements WHERE connection = ?"
+        return [EntitlementKey(*row) for row in self._db.execute(query, (self._id,))]
+
     def warnings(self, sync: int) -> tuple[str, ...]:
         """The warnings of a sync, each once."""
         query = (
@@ -242,8 +267,8 @@ def no_picture(connection: str) -> NoPicture:
 
 
 _COLUMNS = {
-    "resources": "connection, type, id, name, login, email, status, parent, profile, began",
-    "grants": "connection, principal_type, principal_id, entitlement, began, 1 AS confirmed",
+    "resources": "connection, type, id, name, login, email, status, parent, profile, began, since",
+    "grants": "connection, principal_type, principal_id, entitlement, began, since, confirmed",
 }
 _ACCESS = """
 WITH RECURSIVE reach (type, id, via_type, via_id) AS (
@@ -264,8 +289,8 @@ FROM reach h
 JOIN {resources} r ON r.type = h.type AND r.id = h.id
 LEFT JOIN {grants} g ON g.principal_type = h.via_type AND g.principal_id = h.via_id
 LEFT JOIN entitlements n ON n.id = g.entitlement
-LEFT JOIN events e ON e.id = coalesce(g.began, r.began)
+LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began)
 WHERE (n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id))
     AND (:roles IS NULL OR n.id IN (SELECT value FROM json_each(:roles)))
-ORDER BY lower(coalesce(r.login, r.name, r.id)), r.id, n.type, n.resource_id, n.slug
+ORDER BY lower(coalesce(r.login, r.name, r.id)), r.id, n.type, n.resource_id, n.slug, via
 """

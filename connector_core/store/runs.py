@@ -79,24 +79,35 @@ def set_phase(db: sqlite3.Connection, sync: int, phase: str) -> None:
 
 def finish(
     db: sqlite3.Connection, sync: int, status: SyncStatus, seconds: float, clock: Clock, *,
-    reason: str | None = None, error: ErrorInfo | None = None,
+    requests: int = 0, reason: str | None = None, error: ErrorInfo | None = None,
 ) -> None:  # fmt: skip
-    """Write how a sync ended, in the caller's transaction; ``seconds`` are added to those of its earlier sittings."""
-    rejected = "rejected + (SELECT count(*) FROM staged WHERE sync = :sync AND state = 'rejected')"
+    """Write how a sync ended, in the caller's transaction.
+
+    :param seconds: of this sitting; with ``requests`` not counted yet, added to what earlier sittings took.
+    """
     db.execute(
-        "UPDATE sync_runs SET status = :status, finished = :now, seconds = seconds + :seconds, reason = :reason, "
-        f"error = :error, rejected = {rejected if status not in ('interrupted', 'running') else 'rejected'} "
-        "WHERE id = :sync",
+        "UPDATE sync_runs SET status = :status, finished = :now, seconds = seconds + :seconds, "
+        "requests = requests + :requests, reason = :reason, error = :error, rejected = :rejected WHERE id = :sync",
         {
-            "sync": sync, "status": status, "now": rfc3339(clock.now()), "seconds": seconds, "reason": reason,
-            "error": compact(to_json(error)) if error else None,
+            "sync": sync, "status": status, "now": rfc3339(clock.now()), "seconds": seconds, "requests": requests,
+            "reason": reason, "error": compact(to_json(error)) if error else None, "rejected": rejected(db, sync),
         },
     )  # fmt: skip
 
 
+def rejected(db: sqlite3.Connection, sync: int) -> int:
+    """Rows of a sync that could not be read, with and without a readable id."""
+    query = (
+        "SELECT (SELECT count(*) FROM staged WHERE sync = ?1 AND state = 'rejected') + "
+        "(SELECT coalesce(sum(unreadable), 0) FROM frontier WHERE sync = ?1 AND reading = 1)"
+    )
+    count: int = db.execute(query, (sync,)).fetchone()[0]
+    return count
+
+
 def discard_staged(db: sqlite3.Connection, connection: int) -> None:
     """Empty the staging tables of a connection's syncs."""
-    for table in ("frontier", "staged", "staged_grants"):
+    for table in ("frontier", "staged", "staged_grants", "staged_entitlements", "also_listed"):
         db.execute(f"DELETE FROM {table} WHERE sync IN (SELECT id FROM sync_runs WHERE connection = ?)", (connection,))
 
 

@@ -112,7 +112,7 @@ CREATE TABLE staged (       -- what was read, in the order of reading; the key's
 ) STRICT;
 CREATE TABLE staged_grants (    -- given by pages that do not list their principal
     sync INTEGER NOT NULL, principal_type TEXT NOT NULL, principal_id TEXT NOT NULL,
-    entitlement INTEGER NOT NULL, stream TEXT NOT NULL
+    entitlement INTEGER NOT NULL, stream TEXT NOT NULL, reading INTEGER NOT NULL    -- its bit, as above
 ) STRICT;
 CREATE TABLE staged_entitlements (
     sync INTEGER NOT NULL, entitlement INTEGER NOT NULL, name TEXT NOT NULL, exclusive TEXT, paid INTEGER NOT NULL,

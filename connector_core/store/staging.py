@@ -1,4 +1,4 @@
-"""What a running sync has read and what it has still to ask for, durable page by page.
+"""What a running sync has read, durable page by page.
 
 A page and its cursors are committed in one transaction, so that after a crash the frontier says exactly what is
 missing. Nothing here is visible in the picture; `connector_core.store.publish` carries it there.
@@ -9,43 +9,53 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-
-from attrs import frozen
+from typing import NamedTuple
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact
-from connector_core.model import Cursor, Grant, Key, Page, Resource
+from connector_core.model import Entitlement, Key, Page, Resource
 from connector_core.store.connections import EntitlementRows
 from connector_core.store.database import transaction
+from connector_core.store.frontier import Frontier, Task
 from connector_core.store.logs import LogBuffer
 
-_BARREN_PAGES = 100  # pages of a stream that may bring nothing at all (P08, P16)
 _FIELDS = ("name", "login", "email", "status", "parent", "profile")
-_ID_IN = "id IN (SELECT value FROM json_each(?))"  # one parameter, however many rows a page has
 _NOTHING = (None,) * len(_FIELDS)
 
 
-@frozen
-class Task:
-    """One open cursor. ``key`` is set where it asks for one resource, ``cursor`` where it asks for a page."""
+class _Origin(NamedTuple):
+    """How rows came here: in which reading (a bit) of which stream, or read by their id, and so ``whole``."""
 
-    id: int
-    kind: str
     stream: str
-    reading: int
-    cursor: Cursor | None
-    key: Key | None
+    asked: int
+    bit: int = 0
+    whole: bool = False
 
 
-@frozen
-class Committed:
-    """What a commit brought: rows, ids not seen before in this reading; ``late`` where the walk had ended meanwhile."""
+class _Listed(NamedTuple):
+    """A row staged before: where it lies, which stream listed it, and in which of its readings (bits)."""
 
-    rows: int = 0
-    fresh: int = 0
-    late: bool = False
+    seq: int
+    state: str
+    stream: str
+    readings: int
+
+    def belongs_elsewhere(self, origin: _Origin) -> bool:
+        return self.state == "row" and self.stream != origin.stream and not origin.whole
+
+
+class _Row(NamedTuple):
+    """A row to stage, in the order of its columns; `schema` says what they mean."""
+
+    type: str
+    id: str
+    unknown: bool
+    held: str
+    regrant: bool
+    changed: bool
+    fields: tuple[str | None, ...]
 
 
 class Staging:
@@ -58,52 +68,17 @@ class Staging:
         self._clock = clock
         self._log = log
         self._entitlements = EntitlementRows(db, connection)
-        query = "SELECT EXISTS (SELECT 1 FROM resources WHERE connection = ?)"
-        self._has_picture = bool(db.execute(query, (connection,)).fetchone()[0])
+        self._has_picture = bool(self._one("EXISTS (SELECT 1 FROM resources WHERE connection = ?)", connection))
+        self.frontier = Frontier(db, connection, sync)
+        self._index_staged()
 
-    # -- the frontier --------------------------------------------------------------------------------------
+    def _index_staged(self) -> None:
+        """Indexes over what is staged. Being temporary they cost no commit; a resumed sync makes them anew."""
+        self._db.execute("PRAGMA temp.cache_size = -8000")
+        for statement in _INDEXES.split(";"):
+            self._db.execute(statement, {"sync": self._sync} if ":sync" in statement else {})
 
-    def open_tasks(self, limit: int, besides: Iterable[int]) -> list[Task]:
-        """The first open cursors that are not among ``besides``."""
-        busy = set(besides)
-        query = "SELECT * FROM frontier WHERE sync = ? AND state = 'open' ORDER BY id LIMIT ?"
-        rows = self._db.execute(query, (self._sync, limit + len(busy))).fetchall()
-        return [_task(row) for row in rows if row["id"] not in busy][:limit]
-
-    def begin_reading(self) -> None:
-        """Open the cursor that all reading begins with."""
-        with transaction(self._db):
-            self._open("page", Cursor(""), 1, root=True)
-
-    def read_again(self, stream: str) -> None:
-        """Open the first cursors of a stream once more, as its second reading."""
-        with transaction(self._db):
-            self._db.execute(
-                "INSERT OR IGNORE INTO frontier (sync, kind, stream, reading, position, idx, root) "
-                "SELECT sync, kind, stream, 2, position, idx, 1 FROM frontier "
-                "WHERE sync = ? AND kind = 'page' AND stream = ? AND reading = 1 AND root",
-                (self._sync, stream),
-            )
-
-    def restart(self, stream: str) -> None:
-        """Forget what a stream whose cursors expired has brought, and open its first cursors again (P13)."""
-        mine = (self._sync, stream)
-        with transaction(self._db):
-            self._db.execute("DELETE FROM frontier WHERE sync = ? AND stream = ? AND NOT root", mine)
-            self._db.execute("DELETE FROM staged WHERE sync = ? AND stream = ?", mine)
-            self._db.execute("DELETE FROM staged_grants WHERE sync = ? AND stream = ?", mine)
-            self._db.execute("DELETE FROM frontier WHERE sync = ? AND stream = ? AND reading > 1", mine)
-            self._db.execute(
-                "UPDATE frontier SET state = 'open', total = NULL, rows = NULL, fresh = NULL, start = NULL, "
-                "first = NULL, last = NULL WHERE sync = ? AND stream = ?",
-                mine,
-            )
-
-    def confirm(self, keys: Iterable[tuple[str, Key]]) -> None:
-        """Open a cursor for each ``(stream, key)``: the resource is to be read by its id."""
-        with transaction(self._db):
-            for stream, key in keys:
-                self._open("confirm", Cursor(stream, list(key)), 1, root=False)
+    # -- what was read so far ------------------------------------------------------------------------------
 
     def newest_mark(self) -> int:
         """Remembered with each request: what operations verify later has a higher mark."""
@@ -111,218 +86,272 @@ class Staging:
         mark: int = self._db.execute(query, (self._connection,)).fetchone()[0]
         return mark
 
-    # -- what was read so far ------------------------------------------------------------------------------
-
-    def rejected(self) -> int:
-        """Rows that could not be read."""
-        unnamed = self._count("rejected FROM sync_runs WHERE id = ?")
-        return unnamed + self._count("count(*) FROM staged WHERE sync = ? AND state = 'rejected'")
-
     def unknown(self) -> int:
         """Resources that were read, but not what they hold."""
-        return self._count("count(*) FROM staged WHERE sync = ? AND state = 'row' AND unknown")
+        return self._one("count(*) FROM staged WHERE sync = ? AND state = 'row' AND unknown", self._sync)
 
-    def not_confirmed(self) -> int:
-        """Resources that were not listed and could not be read by their id either."""
-        return self._count("count(*) FROM frontier WHERE sync = ? AND kind = 'confirm' AND state = 'failed'")
-
-    def _count(self, what: str) -> int:
-        count: int = self._db.execute(f"SELECT {what}", (self._sync,)).fetchone()[0]
-        return count
+    def _one(self, what: str, value: int) -> int:
+        figure: int = self._db.execute(f"SELECT {what}", (value,)).fetchone()[0]
+        return figure
 
     # -- committing ----------------------------------------------------------------------------------------
 
-    def commit_page(self, task: Task, page: Page, asked: int, requests: int) -> Committed:
-        """Rows in, cursor out, following cursors in: one transaction."""
-        with self._committing(task, requests) as still_open:
-            if not still_open:
-                return Committed(late=True)
+    def begin(self, static: tuple[Entitlement, ...]) -> None:
+        """Open the cursor that all reading begins with; ``static`` exist whatever a listing says."""
+        with self._committing(0):
+            self._entitlements.define(static, self._sync)
+            self.frontier.begin()
+
+    def commit_page(self, task: Task, page: Page, asked: int, requests: int) -> int:
+        """Rows in, cursor out, following cursors in: one transaction.
+
+        :param requests: sent since the last commit.
+        :returns: how many resources were new.
+        """
+        with self._committing(requests):
             self._entitlements.define(page.entitlements, self._sync)
-            self._count_unreadable(page, task)
-            fresh = self._stage(page, task.stream, 1 << (task.reading - 1), asked, whole=False)
-            rows = page.span.rows if page.span else len(page.resources) + len(page.rejected)
-            self._go_on(task, page, rows, fresh)
-            self._done(task, page, rows, fresh)
-            return Committed(len(page.resources), fresh)
+            fresh, grants = self._stage(page, _Origin(task.stream, asked, 1 << (task.reading - 1)))
+            self.frontier.page_done(task, page, fresh + grants)
+            counted = "UPDATE sync_runs SET pages = pages + 1 WHERE id = ? AND ? <> ''"
+            self._db.execute(counted, (self._sync, task.stream))
+            return fresh
 
     def commit_resource(self, task: Task, page: Page | None, asked: int, requests: int) -> None:
         """Take over one resource as it was just read by its id; None: it is proven gone."""
         assert task.key is not None
-        with self._committing(task, requests):
+        with self._committing(requests):
             if page is None:
-                self._db.execute(
-                    "INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, changed) "
-                    "VALUES (?, ?, ?, 'gone', ?, 0, 1, ?, 0, 0) "
-                    "ON CONFLICT (sync, type, id) DO UPDATE SET state = 'gone', asked = excluded.asked",
-                    (self._sync, *task.key, task.stream, asked),
-                )
+                self._mark_gone(task.key, task.stream, asked)
             else:
-                self._stage(page, task.stream, 0, asked, whole=True)
-            self._db.execute("UPDATE frontier SET state = 'done' WHERE id = ?", (task.id,))
+                self._entitlements.define(page.entitlements, self._sync)
+                self._stage(page, _Origin(task.stream, asked, whole=True))
+            self.frontier.lookup_done(task)
 
-    def skip(self, task: Task) -> None:
-        """Give a resource up that could not be read by its id: neither seen nor gone."""
-        with transaction(self._db):
-            self._db.execute("UPDATE frontier SET state = 'failed' WHERE id = ?", (task.id,))
-            self._log.flush(self._db)
+    def fail_lookup(self, task: Task, requests: int, *, all: bool = False) -> None:
+        """Give a resource up that could not be read by its id, or ``all`` of them: neither seen nor gone."""
+        with self._committing(requests):
+            self.frontier.lookup_done(task, failed=True)
+            if all:
+                self.frontier.give_up_lookups()
+
+    def restart(self, task: Task, requests: int) -> int:
+        """Forget what a reading of a stream whose cursors expired has brought, and begin it anew (P13).
+
+        :returns: how often that was done by now.
+        """
+        bit = 1 << (task.reading - 1)
+        mine = {"sync": self._sync, "stream": task.stream, "bit": bit}
+        which = "sync = :sync AND stream = :stream"
+        with self._committing(requests):
+            for table in ("staged", "also_listed"):
+                self._db.execute(f"UPDATE {table} SET readings = readings & ~:bit WHERE {which}", mine)
+            self._db.execute(f"DELETE FROM also_listed WHERE {which} AND NOT readings", mine)
+            lost = f"SELECT seq FROM staged WHERE {which} AND NOT readings AND NOT whole"
+            self._db.execute(f"DELETE FROM temp.seen WHERE seq IN ({lost})", mine)
+            self._db.execute(f"DELETE FROM staged WHERE seq IN ({lost})", mine)
+            self._db.execute(f"DELETE FROM staged_grants WHERE {which} AND reading = :bit", mine)
+            self._db.execute("DELETE FROM temp.seen_grants WHERE stream = :stream AND reading = :bit", mine)
+            return self.frontier.restart(task)
 
     @contextmanager
-    def _committing(self, task: Task, requests: int) -> Iterator[bool]:
-        """The transaction around one task's result; gives whether its cursor is still open."""
+    def _committing(self, requests: int) -> Iterator[None]:
+        """The transaction around one result; log lines gathered meanwhile go with it."""
         try:
             with transaction(self._db):
-                query = "SELECT state = 'open' FROM frontier WHERE id = ?"
-                row = self._db.execute(query, (task.id,)).fetchone()
-                yield row is not None and bool(row[0])
+                yield
                 self._db.execute(
-                    "UPDATE sync_runs SET pages = pages + ?, requests = requests + ?, alive = ? WHERE id = ?",
-                    (task.kind == "page" and task.stream != "", requests, rfc3339(self._clock.now()), self._sync),
+                    "UPDATE sync_runs SET requests = requests + ?, alive = ? WHERE id = ?",
+                    (requests, rfc3339(self._clock.now()), self._sync),
                 )
                 self._log.flush(self._db)
         except BaseException:
             self._entitlements.reload()
             raise
 
-    def _done(self, task: Task, page: Page, rows: int, fresh: int) -> None:
-        span = (page.span.start, page.span.first, page.span.last) if page.span else (None, None, None)
-        self._db.execute(
-            "UPDATE frontier SET state = 'done', total = ?, rows = ?, fresh = ?, start = ?, first = ?, last = ? "
-            "WHERE id = ?",
-            (page.total, rows, fresh, *span, task.id),
-        )
-
-    def _go_on(self, task: Task, page: Page, rows: int, fresh: int) -> None:
-        """Open the cursors that follow, unless this page shows that its walk is over."""
-        over = self._walk_is_over(task, page, rows, fresh)
-        for cursor in page.next:
-            own = cursor.stream == task.stream
-            if own and over:
-                continue
-            opened = self._open("page", cursor, task.reading if own else 1, root=not own)
-            if own and not opened:  # A -> B -> A is a loop too
-                self._db.execute("UPDATE frontier SET looped = 1 WHERE id = ?", (task.id,))
-        if over and task.cursor and task.cursor.index is not None and (rows == 0 or rows > 2):
-            # Pages of one or two rows may be covered by both their neighbours, so they prove nothing about later ones.
-            self._db.execute(
-                "UPDATE frontier SET state = 'dropped' WHERE sync = ? AND kind = 'page' AND stream = ? "
-                "AND reading = ? AND state = 'open' AND idx > ?",
-                (self._sync, task.stream, task.reading, task.cursor.index),
-            )
-
-    def _walk_is_over(self, task: Task, page: Page, rows: int, fresh: int) -> bool:
-        if fresh:
-            return False
-        if rows:  # rows, and none of them new (P03)
-            return True
-        if page.span is not None:  # an empty page of a numbered listing
-            return True
-        query = "SELECT count(*) FROM frontier WHERE sync = ? AND stream = ? AND state = 'done' AND NOT fresh"
-        barren: int = self._db.execute(query, (self._sync, task.stream)).fetchone()[0]
-        return barren >= _BARREN_PAGES
-
-    def _open(self, kind: str, cursor: Cursor, reading: int, *, root: bool) -> bool:
-        inserted = self._db.execute(
-            "INSERT OR IGNORE INTO frontier (sync, kind, stream, reading, position, idx, root) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self._sync, kind, cursor.stream, reading, compact(cursor.position), cursor.index, root),
-        )
-        return inserted.rowcount == 1
-
-    def _count_unreadable(self, page: Page, task: Task) -> None:
-        """Rejected rows whose id is unreadable cannot be staged, so they are counted."""
-        count = sum(1 for r in page.rejected if r.key is None)
-        if count and task.reading == 1:
-            self._db.execute("UPDATE sync_runs SET rejected = rejected + ? WHERE id = ?", (count, self._sync))
-
     # -- staging rows --------------------------------------------------------------------------------------
 
-    def _stage(self, page: Page, stream: str, bit: int, asked: int, *, whole: bool) -> int:
-        """Stage a page's rows and grants; how much of it was new in this reading."""
+    def _stage(self, page: Page, origin: _Origin) -> tuple[int, int]:
+        """Stage a page's rows and grants; how many resources, and how many other grants, this reading had not yet."""
+        fresh = self._stage_rejected(page, origin)
+        held, others = _beside(page, self._entitlements)
         unknown = set(page.unknown)
+        for type, resources in _by_type(page.resources).items():
+            ids = json.dumps(list(resources))
+            before = self._listed(type, ids)
+            elsewhere = {i for i, row in before.items() if row.belongs_elsewhere(origin)} if before else ()
+            for id in elsewhere:
+                fresh += self._also_list(Key(type, id), origin)
+                others += [(type, id, number) for number in held[type, id]]
+                del resources[id]
+            rows = self._rows(type, resources, ids, held, unknown, origin)
+            self._put(rows, before, origin)
+            fresh += sum(1 for r in rows if r.id not in before or not before[r.id].readings & origin.bit)
+        return fresh, self._stage_grants(others, origin)
+
+    def _rows(
+        self, type: str, resources: Mapping[str, Resource], ids: str, held: Mapping[tuple[str, str], list[int]],
+        unknown: set[Key], origin: _Origin,
+    ) -> list[_Row]:  # fmt: skip
+        """The rows to stage, compared with the picture: what is as it was there is staged without its fields."""
+        current = self._current(type, ids, origin.stream)
+        rows = []
+        for id, resource in resources.items():
+            fields, numbers = _fields(resource), _numbers(held.get((type, id)))
+            was = current.get(id)
+            is_unknown = bool(unknown) and (type, id) in unknown
+            changed = was is None or was[:-1] != fields
+            regrant = is_unknown or was is None or was[-1] != numbers
+            rows.append(_Row(type, id, is_unknown, numbers, regrant, changed, fields if changed else _NOTHING))
+        return rows
+
+    def _put(self, rows: Sequence[_Row], before: Mapping[str, _Listed], origin: _Origin) -> None:
+        """Write rows: new ones at the end, those read before in their place; the later reading wins."""
+        next = self._next_seq()
+        new = [row for row in rows if row.id not in before]
+        how = (origin.stream, origin.bit, origin.whole, origin.asked)
+        self._db.executemany(
+            _INSERT, [(n, self._sync, *r[:2], *how, *r[2:-1], *r.fields) for n, r in enumerate(new, next)]
+        )
+        index = [(row.type, row.id, number) for number, row in enumerate(new, next)]
+        self._db.executemany("INSERT INTO temp.seen (type, id, seq) VALUES (?, ?, ?)", index)
+        again = [row for row in rows if row.id in before]
+        self._db.executemany(_UPDATE, [(*how, *r[2:-1], *r.fields, before[r.id].seq) for r in again])
+
+    def _mark_gone(self, key: Key, stream: str, asked: int) -> None:
+        before = self._listed(key.type, json.dumps([key.id]))
+        if before:
+            gone = "UPDATE staged SET state = 'gone', asked = ? WHERE seq = ?"
+            self._db.execute(gone, (asked, before[key.id].seq))
+        else:
+            self._put_bare(key, "gone", _Origin(stream, asked, whole=True))
+
+    def _stage_rejected(self, page: Page, origin: _Origin) -> int:
+        """A row whose id can be read counts as seen, and keeps its earlier version; how many are new."""
         fresh = 0
-        seen_before: list[Key] = []
-        for type, resources in _by_type(page.resources):
-            before = self._staged_readings(type, [r.id for r in resources])
-            current = self._current(type, [r.id for r in resources])
-            rows = [
-                (self._sync, type, r.id, stream, bit, whole, asked, r.key in unknown, *_difference(r, current))
-                for r in resources
-            ]
-            self._db.executemany(_STAGE, rows)
-            fresh += sum(1 for r in resources if not before.get(r.id, 0) & bit)
-            seen_before += [Key(type, id) for id in before]
-        fresh += self._stage_rejected(page, stream, bit, asked)
-        self._unstage_grants(seen_before, stream, whole)
-        new_grants = self._stage_grants(page.grants, stream)
-        return fresh if page.resources or page.rejected else new_grants
+        for row in page.rejected:
+            if row.key is not None and self._listed(row.key.type, json.dumps([row.key.id])):
+                continue
+            fresh += 1
+            if row.key is not None:
+                self._put_bare(row.key, "rejected", origin)
+        return fresh
 
-    def _stage_rejected(self, page: Page, stream: str, bit: int, asked: int) -> int:
-        keys = [r.key for r in page.rejected if r.key is not None]
-        before = self._db.total_changes
+    def _put_bare(self, key: Key, state: str, origin: _Origin) -> None:
+        row = _Row(*key, state == "rejected", "[]", False, False, _NOTHING)
+        self._put([row], {}, origin)
+        self._db.execute("UPDATE staged SET state = ? WHERE seq = ?", (state, self._next_seq() - 1))
+
+    def _also_list(self, key: Key, origin: _Origin) -> bool:
+        """Note that another stream lists a resource, too; whether that is new in this reading."""
+        mine = (self._sync, origin.stream, *key)
+        query = "SELECT readings FROM also_listed WHERE (sync, stream, type, id) = (?, ?, ?, ?)"
+        row = self._db.execute(query, mine).fetchone()
+        readings = row["readings"] if row else 0
+        self._db.execute("INSERT OR REPLACE INTO also_listed VALUES (?, ?, ?, ?, ?)", (*mine, readings | origin.bit))
+        return not readings & origin.bit
+
+    def _stage_grants(self, grants: Sequence[tuple[str, str, int]], origin: _Origin) -> int:
+        """Stage grants of principals that are not listed beside them; how many are new in this reading."""
+        if not grants:
+            return 0
+        rows = [(self._sync, origin.stream, origin.bit, *grant) for grant in grants]
         self._db.executemany(
-            "INSERT OR IGNORE INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, changed) "
-            "VALUES (?, ?, ?, 'rejected', ?, ?, 0, ?, 1, 0)",
-            [(self._sync, *key, stream, bit, asked) for key in keys],
+            "INSERT INTO staged_grants (sync, stream, reading, principal_type, principal_id, entitlement) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            rows,
         )
-        return self._db.total_changes - before + len(page.rejected) - len(keys)
-
-    def _unstage_grants(self, principals: Sequence[Key], stream: str, whole: bool) -> None:
-        """A resource read again brings its grants again: the later reading wins."""
-        and_stream = "" if whole else " AND stream = ?"
-        self._db.executemany(
-            "DELETE FROM staged_grants WHERE sync = ? AND principal_type = ? AND principal_id = ?" + and_stream,
-            [(self._sync, *p) if whole else (self._sync, *p, stream) for p in principals],
-        )
-
-    def _stage_grants(self, grants: Sequence[Grant], stream: str) -> int:
-        number = self._entitlements
-        rows = [(self._sync, *g.principal, number[g.entitlement], stream) for g in grants]
         before = self._db.total_changes
-        self._db.executemany("INSERT OR IGNORE INTO staged_grants VALUES (?, ?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT OR IGNORE INTO temp.seen_grants VALUES (?, ?, ?, ?, ?)", [r[1:] for r in rows])
         return self._db.total_changes - before
 
-    def _staged_readings(self, type: str, ids: list[str]) -> dict[str, int]:
-        query = f"SELECT id, readings FROM staged WHERE sync = ? AND type = ? AND {_ID_IN}"
-        return dict(self._db.execute(query, (self._sync, type, json.dumps(ids))).fetchall())
+    # -- looking up ----------------------------------------------------------------------------------------
 
-    def _current(self, type: str, ids: list[str]) -> dict[str, tuple[str | None, ...]]:
-        """The picture's rows of these ids: unchanged ones need not be staged in full."""
+    def _next_seq(self) -> int:
+        """The end of `staged`. Other connections' syncs write there, too: it holds within one transaction."""
+        number: int = self._db.execute("SELECT coalesce(max(seq), 0) + 1 FROM staged").fetchone()[0]
+        return number
+
+    def _listed(self, type: str, ids: str) -> dict[str, _Listed]:
+        """Which of these (a JSON array of ids) were staged before."""
+        query = (
+            "SELECT seen.id, seq, state, stream, readings FROM json_each(?2) CROSS JOIN temp.seen ON seen.type = ?1 "
+            "AND seen.id = json_each.value CROSS JOIN staged USING (seq)"
+        )
+        return {id: _Listed(*row) for id, *row in self._db.execute(query, (type, ids))}
+
+    def _current(self, type: str, ids: str, stream: str) -> dict[str, tuple[str | None, ...]]:
+        """The picture's rows of these: the fields, and the grants given beside them.
+
+        A grant that this stream did not give, or that is unconfirmed, has its number negated: it must not pass for one
+        that needs no touching.
+        """
         if not self._has_picture:
             return {}
-        query = f"SELECT id, {', '.join(_FIELDS)} FROM resources WHERE connection = ? AND type = ? AND {_ID_IN}"
-        rows = self._db.execute(query, (self._connection, type, json.dumps(ids)))
+        rows = self._db.execute(_CURRENT, {"connection": self._connection, "type": type, "ids": ids, "stream": stream})
         return {row[0]: tuple(row)[1:] for row in rows}
 
 
-_STAGE = f"""
-INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, changed, {", ".join(_FIELDS)})
-VALUES (?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (sync, type, id) DO UPDATE SET state = 'row', readings = readings | excluded.readings,
-    whole = max(whole, excluded.whole), asked = excluded.asked, unknown = excluded.unknown, changed = excluded.changed,
-    {", ".join(f"{name} = excluded.{name}" for name in _FIELDS)}
+_INDEXES = """
+DROP TABLE IF EXISTS temp.seen;
+CREATE TEMP TABLE seen (type TEXT, id TEXT, seq INTEGER, PRIMARY KEY (type, id)) WITHOUT ROWID;
+INSERT INTO temp.seen SELECT type, id, seq FROM staged WHERE sync = :sync ORDER BY type, id;
+DROP TABLE IF EXISTS temp.seen_grants;
+CREATE TEMP TABLE seen_grants (stream TEXT, reading INTEGER, principal_type TEXT, principal_id TEXT,
+    entitlement INTEGER, PRIMARY KEY (stream, reading, principal_type, principal_id, entitlement)) WITHOUT ROWID;
+INSERT OR IGNORE INTO temp.seen_grants SELECT stream, reading, principal_type, principal_id, entitlement
+    FROM staged_grants WHERE sync = :sync
+"""
+_INSERT = f"""
+INSERT INTO staged (seq, sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed,
+    {", ".join(_FIELDS)})
+VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# A row read by its id stays with the stream that listed it; one that was unreadable goes to the one that could read it.
+_UPDATE = f"""
+UPDATE staged SET state = 'row', stream = CASE WHEN ?3 THEN stream ELSE ?1 END, readings = readings | ?2,
+    whole = max(whole, ?3), asked = ?4, unknown = ?5, held = ?6, regrant = ?7, changed = ?8,
+    {", ".join(f"{name} = ?{number}" for number, name in enumerate(_FIELDS, 9))}
+WHERE seq = ?15
+"""
+_CURRENT = f"""
+SELECT r.id, {", ".join(f"r.{name}" for name in _FIELDS)}, (
+    SELECT json_group_array(CASE WHEN g.confirmed AND g.source = :stream THEN g.entitlement ELSE -g.entitlement END)
+    FROM grants g
+    WHERE g.connection = :connection AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)
+FROM json_each(:ids) CROSS JOIN resources r ON r.connection = :connection AND r.type = :type AND r.id = json_each.value
 """
 
 
-def _difference(r: Resource, current: dict[str, tuple[str | None, ...]]) -> tuple[object, ...]:
-    """``changed`` and the fields of a staged row; an unchanged one is staged without its fields."""
+def _beside(
+    page: Page, number: EntitlementRows
+) -> tuple[dict[tuple[str, str], list[int]], list[tuple[str, str, int]]]:
+    """Grants sorted out: those of principals that the page lists, by principal, and the others."""
+    held: dict[tuple[str, str], list[int]] = {(r.type, r.id): [] for r in page.resources}
+    others = []
+    for entitlement, principal in page.grants:
+        beside = held.get(principal)
+        if beside is None:
+            others.append((*principal, number[entitlement]))
+        else:
+            beside.append(number[entitlement])
+    return held, others
+
+
+def _numbers(held: list[int] | None) -> str:
+    """As ``json_group_array`` writes them."""
+    if not held:
+        return "[]"
+    return f"[{held[0]}]" if len(held) == 1 else compact(sorted(set(held)))
+
+
+def _fields(r: Resource) -> tuple[str | None, ...]:
     parent = str(r.parent) if r.parent else None
-    profile = compact(dict(r.profile)) if r.profile else "{}"
-    fields = (r.name, r.login, r.email, r.status, parent, profile)
-    return (0, *_NOTHING) if current.get(r.id) == fields else (1, *fields)
+    return (r.name, r.login, r.email, r.status, parent, compact(dict(r.profile)) if r.profile else "{}")
 
 
-def _by_type(resources: Sequence[Resource]) -> Iterator[tuple[str, list[Resource]]]:
-    """Resources grouped by type; of a key given twice the last."""
+def _by_type(resources: Sequence[Resource]) -> dict[str, dict[str, Resource]]:
+    """Resources by type and id; of a key given twice the last (P07)."""
     groups: dict[str, dict[str, Resource]] = defaultdict(dict)
     for r in resources:
         groups[r.type][r.id] = r
-    for type, by_id in groups.items():
-        yield type, list(by_id.values())
-
-
-def _task(row: sqlite3.Row) -> Task:
-    position = json.loads(row["position"])
-    common = (row["id"], row["kind"], row["stream"], row["reading"])
-    if row["kind"] == "confirm":
-        return Task(*common, None, Key(*position))
-    return Task(*common, Cursor(row["stream"], position, row["idx"]), None)
+    return groups

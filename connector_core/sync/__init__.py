@@ -3,12 +3,14 @@
 ::
 
     engine.py    the phases of a sync, from the first cursor to publication
+    reading.py   from the frontier to the store, until nothing is open
     readers.py   a few threads that ask the connector for pages
     guard.py     when a picture would lose too much at once
     lock.py      one sync or apply at a time
 """
 
-from connector_core.sync.engine import Progress, SyncEngine, SyncPolicy
+from connector_core.sync.engine import SyncEngine
 from connector_core.sync.lock import exclusive
+from connector_core.sync.reading import Progress, Means, SyncPolicy
 
-__all__ = ["Progress", "SyncEngine", "SyncPolicy", "exclusive"]
+__all__ = ["Progress", "Means", "SyncEngine", "SyncPolicy", "exclusive"]

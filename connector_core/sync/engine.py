@@ -1,4 +1,4 @@
-"""The phases of a sync: read, read again where rows moved, compare, guard, confirm what is missing, publish.
+"""The phases of a sync: read, read again where rows moved, compare, guard, look up what is missing, publish.
 
 Every phase is left only when the frontier is empty, and each step from one to the next can be repeated: so a sync that
 died goes on from where it was, whichever phase that was.
@@ -7,65 +7,21 @@ died goes on from where it was, whichever phase that was.
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections import Counter
 from collections.abc import Callable
 
-from attrs import Factory, frozen
+from attrs import frozen
 
-from connector_core.clock import Clock
-from connector_core.errors import (
-    ApplicationError,
-    ConnectorCoreError,
-    CredentialsRefused,
-    Interrupted,
-    PluginError,
-    StreamExpired,
-)
-from connector_core.model import Manifest, Page, Resource, SyncStatus
-from connector_core.plugins import Connector
+from connector_core.errors import ProtocolError
+from connector_core.model import SyncStatus
 from connector_core.store import runs
 from connector_core.store.connections import put_resource_types
 from connector_core.store.database import transaction
-from connector_core.store.follow import ANY_STREAM
-from connector_core.store.judge import Verdict, judge, readings, single_readings, streams
-from connector_core.store.logs import LogBuffer
+from connector_core.store.frontier import NO_STREAM
+from connector_core.store.judge import Verdict, judge_all, readings, single_readings
 from connector_core.store.publish import Publisher
-from connector_core.store.staging import Staging, Task
-from connector_core.sync.guard import Guard
-from connector_core.sync.readers import Read, Readers
-
-_TICK = 0.1  # real seconds between looks at the cancel switch
-
-
-@frozen(kw_only=True)
-class SyncPolicy:
-    """What a sync may do; times in seconds.
-
-    ``resume_within``: an interrupted sync older than this is begun anew. ``restarts``: how often a stream whose
-    cursors expired is begun anew (P13). ``max_confirmations``: no more resources than this are read one by one to
-    compare two readings. ``max_pages``: a server that always has one more page ends there (P16).
-    ``call_deadline``: a page that takes longer fails the sync.
-    """
-
-    resume_within: float = 3600.0
-    restarts: int = 3
-    max_confirmations: int = 500
-    max_pages: int = 200_000
-    call_deadline: float = 900.0
-    guard: Guard = Factory(Guard)
-
-
-@frozen(kw_only=True)
-class Progress:
-    """How far a sync is: ``pages`` and ``resources`` read by this process so far, ``open`` cursors being asked for."""
-
-    phase: str
-    pages: int
-    resources: int
-    requests: int
-    total: int | None
-    seconds: float
+from connector_core.store.removals import Removals
+from connector_core.store.staging import Staging
+from connector_core.sync.reading import Reading, Means
 
 
 @frozen(kw_only=True)
@@ -79,100 +35,100 @@ class Ending:
 class SyncEngine:
     """One sitting of one sync. All writing happens in the thread that calls `run`."""
 
-    def __init__(
-        self, db: sqlite3.Connection, connection: int, sync: int, *, connector: Connector, client: object,
-        manifest: Manifest, requests: Callable[[], int], workers: int, clock: Clock, log: LogBuffer, policy: SyncPolicy,
-        cancel: threading.Event, on_progress: Callable[[Progress], None] | None = None, accept_removals: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, db: sqlite3.Connection, connection: int, sync: int, means: Means, *, accept: bool) -> None:
+        """:param accept: accept the removals that the last held sync named."""
         self._db = db
         self._connection = connection
         self._sync = sync
-        self._connector = connector
-        self._client = client
-        self._manifest = manifest
-        self._requests = requests
-        self._workers = workers
-        self._clock = clock
-        self._log = log
-        self._policy = policy
-        self._cancel = cancel
-        self._on_progress = on_progress
-        self._accept = accept_removals
-        self._staging = Staging(db, connection, sync, clock, log)
-        self._publisher = Publisher(db, connection, sync)
-        self._restarts: Counter[str] = Counter()
-        self._resources = self._pages = self._reported = 0
-        self._total: int | None = None
-        self._began = clock.monotonic()
+        self._means = means
+        self._accept = accept
+        self._log = means.log
+        self._clock = means.clock
+        self._staging = Staging(db, connection, sync, means.clock, means.log)
+        self._removals = Removals(db, connection, sync, means.clock)
+        self._reading = Reading(self._staging, means)
+        self._began = means.clock.monotonic()
 
     def run(self) -> Ending:
         """Go through the phases that are still ahead.
 
         :raises ConnectorCoreError: the sync has failed, or was interrupted; nothing of it is published.
         """
-        phases = {"reading": self._read, "rereading": self._reread, "comparing": self._compare}
-        put_resource_types(self._db, self._connection, self._manifest.resource_types)
-        self._readers = Readers(self._workers, self._ask, self._clock)
-        try:
-            phase = runs.sync_row(self._db, self._sync)["phase"]
-            while phase in phases:
-                phase = phases[phase]()
+        put_resource_types(self._db, self._connection, self._means.manifest.resource_types)
+        steps: dict[str, Callable[[], str | Ending]] = {"reading": self._read, "rereading": self._reread, "comparing": self._compare}
+        phase = runs.sync_row(self._db, self._sync)["phase"]
+        with self._reading:
+            while phase in steps:
+                outcome = steps[phase]()
+                if isinstance(outcome, Ending):
+                    return outcome
+                phase = outcome
                 runs.set_phase(self._db, self._sync, phase)
-            return self._confirm_and_publish() if phase == "confirming" else self._hold()
-        finally:
-            self._readers.close()
+            return self._look_up_and_publish()
+
+    @property
+    def unreported(self) -> tuple[float, int]:
+        """Seconds since it began, and requests that no commit has counted: for whom it failed."""
+        return self._clock.monotonic() - self._began, self._reading.new_requests()
 
     # -- the phases ----------------------------------------------------------------------------------------
 
     def _read(self) -> str:
-        self._staging.begin_reading()
-        self._drain("reading")
-        for verdict in self._verdicts():
-            if not verdict.adds_up and readings(self._db, self._sync, verdict.stream) == 1:
+        self._staging.begin(self._means.manifest.entitlements)
+        self._reading.drain("reading")
+        times = readings(self._db, self._sync)
+        for verdict in judge_all(self._db, self._sync):
+            if verdict.hidden:
+                raise ProtocolError(f"{verdict.stream}: {verdict.reason}", hint="the token may count but not see them")
+            if not verdict.adds_up and times[verdict.stream] == 1:
                 self._log.add("info", f"{verdict.stream}: {verdict.reason}; reading it once more")
-                self._staging.read_again(verdict.stream)
+                self._staging.frontier.read_again(verdict.stream)
         return "rereading"
 
     def _reread(self) -> str:
-        """Read the second time; what only one reading gave is then read one by one."""
-        self._drain("reading again")
-        twice = [s for s in streams(self._db, self._sync) if readings(self._db, self._sync, s) == 2]
-        for stream in twice if self._can_confirm else ():
-            single = single_readings(self._db, self._sync, stream)
-            if len(single) <= self._policy.max_confirmations:
-                self._staging.confirm((stream, key) for key in single)
+        """Read the second time; what only one reading gave is then read by its id."""
+        self._reading.drain("reading again")
+        most = self._means.policy.max_lookups
+        for stream, times in readings(self._db, self._sync).items() if self._can_look_up else ():
+            single = single_readings(self._db, self._sync, stream, most + 1) if times == 2 else []
+            if len(single) <= most:
+                self._staging.frontier.look_up(stream, single)
         return "comparing"
 
-    def _compare(self) -> str:
-        """Judge what would leave the picture; below the guard's limits, ask for each missing resource by its id."""
-        self._drain("comparing")
+    def _compare(self) -> str | Ending:
+        """Judge what would leave the picture; below the guard's limits, look each missing resource up by its id."""
+        self._reading.drain("comparing")
         with transaction(self._db):
-            self._find_removals()
-        if self._objection() is not None:
-            return "held"
-        if self._can_confirm:
-            self._staging.confirm(("", key) for key in self._publisher.unseen())
+            self._find_removals(judge_all(self._db, self._sync))
+            if self._objection() is not None:
+                return self._hold()
+        if self._can_look_up:
+            self._staging.frontier.look_up(NO_STREAM, self._removals.unseen())
         return "confirming"
 
-    def _confirm_and_publish(self) -> Ending:
-        self._drain("confirming")
-        verdicts = self._verdicts()
-        if not self._can_confirm and all(v.adds_up for v in verdicts):
-            self._publisher.take_as_gone()
+    def _look_up_and_publish(self) -> Ending:
+        self._reading.drain("confirming")
+        verdicts = judge_all(self._db, self._sync)
         with transaction(self._db):
-            self._find_removals()
-            ending = self._ending(verdicts)
-            self._finish(ending)
-            self._publisher.publish(self._clock)
+            self._find_removals(verdicts)
+            if self._objection() is not None:  # looking up may have found more grants ended
+                return self._hold()
+            if not self._can_look_up and self._incomplete(verdicts) is None:
+                self._removals.take_unseen_as_gone()
+            return self._publish(verdicts)
+
+    def _publish(self, verdicts: list[Verdict]) -> Ending:
+        reason = self._incomplete(verdicts)
+        ending = Ending(status="complete" if reason is None else "incomplete", reason=reason)
+        self._finish(ending)
+        Publisher(self._db, self._connection, self._sync).publish(self._clock)
         return ending
 
     def _hold(self) -> Ending:
-        with transaction(self._db):
-            self._find_removals()
-            ending = Ending(status="held", reason=self._objection())
-            self._publisher.hold()
-            self._finish(ending)
-            runs.discard_staged(self._db, self._connection)
+        ending = Ending(status="held", reason=self._objection())
+        self._removals.hold()
+        self._finish(ending)
+        runs.discard_staged(self._db, self._connection)
         return ending
 
     def _finish(self, ending: Ending) -> None:
@@ -182,126 +138,31 @@ class SyncEngine:
                 "warning", f"what {unknown} accounts hold could not be read; earlier grants stand, unconfirmed"
             )
         self._log.add("info", f"{ending.status}{f': {ending.reason}' if ending.reason else ''}")
-        seconds = self._clock.monotonic() - self._began
-        runs.finish(self._db, self._sync, ending.status, seconds, self._clock, reason=ending.reason)
+        seconds, requests = self.unreported
+        runs.finish(self._db, self._sync, ending.status, seconds, self._clock, requests=requests, reason=ending.reason)
         self._log.flush(self._db)
 
     # -- judging -------------------------------------------------------------------------------------------
 
-    def _verdicts(self) -> list[Verdict]:
-        return [judge(self._db, self._sync, stream) for stream in streams(self._db, self._sync)]
-
-    def _find_removals(self) -> None:
-        verdicts = self._verdicts()
+    def _find_removals(self, verdicts: list[Verdict]) -> None:
         whole = [v.stream for v in verdicts if v.adds_up]
-        self._publisher.find_removals([*whole, ANY_STREAM] if len(whole) == len(verdicts) else whole, self._clock.now())
+        self._removals.find(whole, everything=len(whole) == len(verdicts))
 
     def _objection(self) -> str | None:
-        removals = self._publisher.removals(accepted=self._accept)
-        return self._policy.guard.objection(removals, address_changed=self._publisher.address_changed())
+        losses = self._removals.losses(accepted=self._accept)
+        return self._means.policy.guard.objection(losses, address_changed=self._removals.address_changed())
 
-    def _ending(self, verdicts: list[Verdict]) -> Ending:
-        """Complete when every stream adds up, no row was rejected, and everything missing could be looked up."""
-        reasons = [f"{v.stream}: {v.reason}" for v in verdicts if not v.adds_up]
-        if rejected := self._staging.rejected():
+    def _incomplete(self, verdicts: list[Verdict]) -> str | None:
+        """Why the sync is not complete: a stream that does not add up, an unreadable row, a resource not looked up."""
+        reasons = [f"{v.stream or 'the beginning'}: {v.reason}" for v in verdicts if not v.adds_up]
+        if rejected := runs.rejected(self._db, self._sync):
             reasons.append(f"{rejected} rows could not be read")
-        if failed := self._staging.not_confirmed():
+        if failed := self._staging.frontier.not_looked_up():
             reasons.append(f"{failed} resources that were not listed could not be looked up")
-        if reasons:
-            return Ending(status="incomplete", reason="; ".join(reasons))
-        return Ending(status="complete")
+        return "; ".join(reasons) or None
 
     @property
-    def _can_confirm(self) -> bool:
-        return "sync_resource" in self._connector.hooks
+    def _can_look_up(self) -> bool:
+        return "sync_resource" in self._means.connector.hooks
 
-    # -- reading until nothing is open ---------------------------------------------------------------------
 
-    def _drain(self, phase: str) -> None:
-        """Ask for every open cursor, several at once, and commit what comes, until none is open.
-
-        After a failure or a cancel nothing more is asked for; pages in hand are still committed.
-        """
-        failure: ConnectorCoreError | None = None
-        while True:
-            if self._cancel.is_set() and failure is None:
-                failure = Interrupted("interrupted", hint="the same command goes on from here")
-            if failure is None and self._readers.free:
-                self._dispatch()
-            if not self._readers.busy:
-                break
-            failure = self._take(phase) or failure
-        if failure is not None:
-            raise failure
-
-    def _dispatch(self) -> None:
-        asked = self._staging.newest_mark()
-        for task in self._staging.open_tasks(self._readers.free, self._readers.busy):
-            self._readers.ask(task, asked)
-
-    def _take(self, phase: str) -> ConnectorCoreError | None:
-        read = self._readers.next(_TICK)
-        self._tell(phase)
-        if read is None:
-            if self._readers.longest() > self._policy.call_deadline:
-                raise PluginError(f"the plugin {self._connector.name} did not answer in time")
-            return None
-        if read.error is not None:
-            return self._failed(read, read.error)
-        return self._commit(read)
-
-    def _commit(self, read: Read) -> ConnectorCoreError | None:
-        requests = self._requests()
-        new, self._reported = requests - self._reported, requests
-        if read.task.key is not None:
-            self._staging.commit_resource(read.task, read.page, read.asked, new)
-            return None
-        assert read.page is not None
-        for message in read.page.warnings:
-            self._log.add("warning", message)
-        for row in read.page.rejected:
-            self._log.add("warning", f"row rejected{f' ({row.key})' if row.key else ''}: {row.reason}")
-        committed = self._staging.commit_page(read.task, read.page, read.asked, new)
-        self._pages += 1
-        self._resources += committed.fresh
-        self._total = read.page.total if read.page.total is not None else self._total
-        if self._pages > self._policy.max_pages:
-            return ApplicationError(f"the application's list did not end within {self._pages - 1} pages")
-        return None
-
-    def _failed(self, read: Read, error: BaseException) -> ConnectorCoreError | None:
-        """An error that ends the sync, or None where it was dealt with."""
-        task = read.task
-        if isinstance(error, StreamExpired) and task.key is None:
-            return self._restart(task, error)
-        skippable = isinstance(error, ApplicationError) and not isinstance(error, CredentialsRefused)
-        if task.key is not None and skippable:
-            self._log.add("warning", f"{task.key} could not be looked up: {error}")
-            self._staging.skip(task)
-            return None
-        if isinstance(error, ConnectorCoreError):
-            return error
-        return PluginError(f"reading failed: {type(error).__name__}: {error}")
-
-    def _restart(self, task: Task, error: StreamExpired) -> ConnectorCoreError | None:
-        self._restarts[task.stream] += 1
-        if self._restarts[task.stream] > self._policy.restarts:
-            return error
-        self._log.add("warning", f"{task.stream}: its cursors expired; reading it from its beginning")
-        self._staging.restart(task.stream)
-        return None
-
-    def _ask(self, task: Task) -> Page | None:
-        """Runs in a reader thread."""
-        if task.key is not None:
-            return self._connector.sync_resource(self._client, Resource(type=task.key.type, id=task.key.id))
-        return self._connector.sync_page(self._client, task.cursor if task.stream else None)
-
-    def _tell(self, phase: str) -> None:
-        if self._on_progress is not None:
-            self._on_progress(
-                Progress(
-                    phase=phase, pages=self._pages, resources=self._resources, requests=self._requests(),
-                    total=self._total, seconds=self._clock.monotonic() - self._began,
-                )
-            )  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from connector_core.store.publish import Removals
+from connector_core.store.removals import Losses
 
 
 @frozen(kw_only=True)
@@ -19,15 +19,15 @@ class Guard:
     many: int = 500
     all: int = 3
 
-    def objection(self, removals: Removals, *, address_changed: bool) -> str | None:
+    def objection(self, losses: Losses, *, address_changed: bool) -> str | None:
         """Why the sync must be held, in words, or None."""
-        if self._too_many(removals.unseen, removals.accounts):
-            return f"{removals.unseen} of {removals.accounts} accounts are no longer listed"
-        if self._too_many(removals.ended, removals.grants):
-            return f"{removals.ended} of {removals.grants} grants have ended on accounts that are still listed"
-        if address_changed and removals.unseen + removals.ended:
+        if self._too_many(losses.unseen, losses.accounts):
+            return f"{losses.unseen} of {losses.accounts} accounts are no longer listed"
+        if self._too_many(losses.ended, losses.grants):
+            return f"{losses.ended} of {losses.grants} grants have ended on accounts that are still listed"
+        if address_changed and losses.unseen + losses.ended:
             return (
-                f"the address of the application was changed, and {removals.unseen} accounts and {removals.ended} "
+                f"the address of the application was changed, and {losses.unseen} accounts and {losses.ended} "
                 "grants would leave the picture"
             )
         return None

@@ -16,6 +16,8 @@ from connector_core.clock import Clock, rfc3339
 from connector_core.errors import Busy
 from connector_core.store.connections import find_connection, name_holder
 
+_PATIENCE = 0.2  # seconds: a look by `is_held` is no reason to give up
+
 
 @contextmanager
 def exclusive(path: Path, db: sqlite3.Connection, connection: str, clock: Clock) -> Iterator[None]:
@@ -23,9 +25,9 @@ def exclusive(path: Path, db: sqlite3.Connection, connection: str, clock: Clock)
 
     :raises Busy: another process holds it; the message names it.
     """
-    lock = FileLock(f"{path}.{quote(connection, safe='')}.lock", mode=0o600, is_singleton=False)
+    lock = _lock(path, connection)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 10)
     except Timeout:
         row = find_connection(db, connection)
         holder = (row and row["holder"]) or "another process"
@@ -38,3 +40,20 @@ def exclusive(path: Path, db: sqlite3.Connection, connection: str, clock: Clock)
         yield
     finally:
         lock.release()
+
+
+def is_held(path: Path, connection: str) -> bool:
+    """Whether somebody syncs or applies now. Takes the lock for an instant, which `exclusive` has patience for."""
+    lock = _lock(path, connection)
+    if not Path(lock.lock_file).exists():
+        return False
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _lock(path: Path, connection: str) -> FileLock:
+    return FileLock(f"{path}.{quote(connection, safe='')}.lock", mode=0o600, is_singleton=False)

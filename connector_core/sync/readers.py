@@ -10,7 +10,7 @@ from attrs import frozen
 
 from connector_core.clock import Clock
 from connector_core.model import Page
-from connector_core.store.staging import Task
+from connector_core.store.frontier import Task
 
 
 @frozen

@@ -27,7 +27,7 @@ def test_the_manifest_needs_no_settings() -> None:
     manifest = plugin.connector_manifest(None)
     assert (manifest.name, manifest.max_workers, manifest.contract) == ("whimsical", 8, 1)
     assert [(kind.type, kind.traits) for kind in manifest.resource_types] == [("user", ("user",)), ("role", ("role",))]
-    assert [resource.key for resource in manifest.resources] == [Key("role", "editor"), Key("role", "viewer")]
+    assert [e.resource for e in manifest.entitlements] == [Key("role", "editor"), Key("role", "viewer")]
 
 
 def test_w12_w25_roles_say_themselves_what_they_cost_and_what_revoking_does() -> None:

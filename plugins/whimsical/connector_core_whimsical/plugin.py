@@ -52,7 +52,6 @@ def connector_manifest(settings: Settings | None) -> Manifest:
             ResourceType(type="user", display_name="User", traits=("user",)),
             ResourceType(type="role", display_name="Role", traits=("role",)),
         ),
-        resources=roles.RESOURCES,
         entitlements=roles.entitlements("deactivate" if settings is None else settings.viewer_revoke),
         guide=_GUIDE,
         max_workers=8,

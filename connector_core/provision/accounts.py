@@ -1,0 +1,141 @@
+"""Accounts in the application itself, found and read; and what its entitlements are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from connector_core.errors import ApplicationError, NotFound, OperationRefused, Unsupported, UsageError
+from connector_core.model import Entitlement, EntitlementKey, Grant, Key, Outcome, Page, Request, Resource
+from connector_core.provision.calls import Calls
+from connector_core.provision.wishes import Found, Wish, is_called
+from connector_core.session import Session
+from connector_core.store.journal import Journal
+
+
+@frozen(kw_only=True)
+class Accounts:
+    """The accounts of one application. Every method but `excludes` may make requests, and raises what they raise."""
+
+    session: Session
+    calls: Calls
+    journal: Journal
+    _defined: dict[EntitlementKey, Entitlement] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._learn(self.session.manifest.entitlements)
+
+    @property
+    def type(self) -> str:
+        """The resource type that holds accounts.
+
+        :raises Unsupported: the connector has none.
+        """
+        for each in self.session.manifest.resource_types:
+            if "user" in each.traits:
+                return each.type
+        raise Unsupported(f"the connector {self.session.connector.name} has no accounts")
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def by_login(self, login: str) -> Found:
+        """The account of that login as a look-up gives it, in any case."""
+        page = self.calls(lambda: self.session.connector.find_account(self.session.client, login))
+        self._learn(page.entitlements)
+        return Found.called(page, self.type, login)
+
+    def by_key(self, key: Key) -> Found:
+        """The account of that id, and no other (P60)."""
+        page = self._ask_for(key)
+        return Found.at(page, key)
+
+    def by_possible_id(self, name: str) -> Found:
+        """As `by_key`, of a name that may be no id at all: some servers call that a bad request (P54)."""
+        try:
+            return self.by_key(Key(self.type, name))
+        except (NotFound, OperationRefused):
+            return Found()
+
+    def find(self, login: str) -> Found:
+        """The account of that login, also where no look-up shows it: by the id under which the picture knows it.
+
+        A filter may lag behind (P51), or hide who is inactive (P56) or invited (P14).
+        """
+        found = self.by_login(login)
+        known = self.journal.known(self.type, login) if found.resource is None else None
+        if known is None:
+            return found
+        found = self.by_key(known.key)
+        if found.resource is None:
+            return Found.invited(known) if self.journal.is_invited(known) else found
+        if not any(is_called(name, login) for name in (found.resource.login, found.resource.email)):
+            return Found()
+        return found.pending() if known.status == "pending" else found
+
+    def read(self, wish: Wish) -> Found:
+        """The account as it is now."""
+        if wish.key is None:
+            return self.find(wish.login or "")
+        found = self.by_key(wish.key)
+        if wish.invited is None or wish.kind == "delete_account":
+            return found
+        return Found.invited(wish.invited) if found.resource is None else found.pending()
+
+    def listed(self, wish: Wish) -> Found:
+        """One that was just created: where no look-up shows it yet, and its id does, it is pending (W14)."""
+        found = self.by_login(wish.login or "")
+        if found.resource is not None or wish.key is None:
+            return found
+        return self.by_key(wish.key).pending()
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    def write(self, wish: Wish, on_write: Callable[[Request], None]) -> Outcome:
+        """Have the connector bring about the wish, with one request."""
+        return self.calls(lambda: self._hook(wish), on_write)
+
+    def _hook(self, wish: Wish) -> Outcome:
+        connector, client, key = self.session.connector, self.session.client, wish.key
+        if wish.kind == "create_account":
+            assert wish.account is not None
+            return connector.create_account(client, wish.account)
+        assert key is not None
+        account = Resource(type=key.type, id=key.id, login=wish.login)
+        if wish.kind == "delete_account":
+            return connector.delete_account(client, account)
+        if wish.kind == "enable_account":
+            return connector.enable_account(client, account)
+        assert wish.entitlement is not None
+        change = connector.grant if wish.kind == "grant" else connector.revoke
+        return change(client, Grant(wish.entitlement, key))
+
+    # -- entitlements --------------------------------------------------------------------------------------
+
+    def entitlement(self, key: EntitlementKey) -> Entitlement | None:
+        """What it is: as the manifest says, or as the application says of its resource; None where neither does."""
+        if key not in self._defined:
+            try:
+                self._ask_for(key.resource)
+            except (ApplicationError, UsageError):
+                return None
+        return self._defined.get(key)
+
+    def defined(self, key: EntitlementKey) -> Entitlement | None:
+        """What it is, as far as that was read before."""
+        return self._defined.get(key)
+
+    def excludes(self, one: EntitlementKey, other: EntitlementKey) -> bool:
+        """Whether nobody can hold both."""
+        a, b = self._defined.get(one), self._defined.get(other)
+        return one != other and a is not None and b is not None and a.exclusive == b.exclusive is not None
+
+    def _ask_for(self, key: Key) -> Page | None:
+        resource = Resource(type=key.type, id=key.id)
+        page = self.calls(lambda: self.session.connector.sync_resource(self.session.client, resource))
+        if page is not None:
+            self._learn(page.entitlements)
+        return page
+
+    def _learn(self, entitlements: tuple[Entitlement, ...]) -> None:
+        self._defined.update({e.key: e for e in entitlements})

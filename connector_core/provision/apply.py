@@ -1,0 +1,170 @@
+"""Carrying a plan out: looked over once against a listing, then each account again just before its write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardRefused, Interrupted, StateError
+from connector_core.model import ErrorInfo, Key, NewAccount, Operation
+from connector_core.provision.engine import Provisioner
+from connector_core.provision.plan import Plan, Step, names
+from connector_core.provision.planner import Planner
+from connector_core.provision.requests import Requests
+from connector_core.provision.wishes import Differs
+
+ApplyStatus = Literal["complete", "partial", "stopped", "interrupted"]
+Ended = Literal["changed", "unchanged", "failed", "unknown", "differs"]
+_SHOWN = 5  # accounts named in one message
+_STOPS = (CredentialsRefused, StateError)  # no further step can fare better
+
+
+@frozen(kw_only=True)
+class Line:
+    """One step of a plan and what came of it; ``operation`` is None where it was not begun."""
+
+    step: Step
+    operation: Operation | None = None
+    error: ErrorInfo | None = None
+
+    @property
+    def ended(self) -> Ended:
+        """``differs``: the account was no longer as planned, and was left as it is."""
+        if self.error is not None and self.error.code == Differs.code:
+            return "differs"
+        if self.operation is None:
+            return "failed"
+        if self.operation.state == "done":
+            return self.operation.outcome or "changed"
+        return "failed" if self.operation.state == "failed" else "unknown"
+
+
+@frozen(kw_only=True)
+class ApplyReport:
+    """What one apply came to.
+
+    ``complete``: every step is as planned; ``partial``: some are not; ``stopped`` by ``error``, and ``interrupted``:
+    the rest was not tried.
+    """
+
+    id: int
+    connection: str
+    digest: str
+    status: ApplyStatus
+    lines: tuple[Line, ...] = ()
+    error: ErrorInfo | None = None
+
+    def count(self, ended: Ended) -> int:
+        return sum(1 for line in self.lines if line.ended == ended)
+
+
+def look_over(plan: Plan, planner: Planner, engine: Provisioner, came_back: Callable[[str], bool]) -> None:
+    """Refuse a plan whose accounts are neither as planned nor already as wanted, before anything is written.
+
+    :param came_back: see `Planner.difference`.
+    :raises GuardRefused: naming what differs, or whom the plan may not touch.
+    """
+    lying = [step.user for step in plan.steps if planner.weigh(step) != (step.effect, step.seats)]
+    if lying:
+        raise GuardRefused(
+            f"the plan does not say what it does to {_some(lying)}; nothing was changed",
+            hint="the connector or its settings changed, or the file was made by hand: make the plan anew",
+        )
+    protected = [step.user for step in plan.steps if planner.takes_from_protected(step)]
+    if protected and not engine.consent.include_protected:
+        raise GuardRefused(
+            f"the plan takes access from protected accounts: {_some(protected)}; nothing was changed",
+            hint="--include-protected overrides it, if that is meant",
+        )
+    differing = [line for step in plan.steps if (line := planner.difference(step, came_back)) is not None]
+    if differing:
+        raise Differs(
+            f"the application is no longer as it was planned for: {_some(differing, '; ')}; nothing was changed",
+            hint="make the plan anew",
+        )
+
+
+def carry_out(
+    plan: Plan, engine: Provisioner, apply: int, on_line: Callable[[Line], None] | None = None
+) -> ApplyReport:
+    """Every step in its order; goes on past what fails, and stops where credentials are refused.
+
+    :raises Interrupted: the same plan applied again finishes the rest; its ``report`` says how far it came.
+    """
+    requests = Requests(evolve(engine, asked=evolve(engine.asked, apply=apply)))
+    report = ApplyReport(id=apply, connection=plan.connection, digest=plan.digest, status="complete")
+    for step in plan.ordered():
+        try:
+            line = _line(requests, step)
+        except _STOPS as error:
+            line = Line(step=step, operation=_begun(error), error=_info(error))
+            report = evolve(report, status="stopped", error=_info(error))
+        except Interrupted as error:
+            raise _interrupted(error, report, plan) from error
+        if report.status == "complete" and line.ended not in ("changed", "unchanged"):
+            report = evolve(report, status="partial")
+        report = evolve(report, lines=(*report.lines, line))
+        if on_line is not None:
+            on_line(line)
+        if report.status == "stopped":
+            break
+    return report
+
+
+def _line(requests: Requests, step: Step) -> Line:
+    try:
+        operation = _operation(requests, step)
+    except (*_STOPS, Interrupted):
+        raise
+    except ConnectorCoreError as error:
+        return Line(step=step, error=_info(error))
+    return Line(step=step, operation=operation, error=_found_different(requests, step, operation) or operation.error)
+
+
+def _operation(requests: Requests, step: Step) -> Operation:
+    if step.kind == "create_account":
+        return requests.create(
+            NewAccount(login=step.user, given_name=step.given_name, family_name=step.family_name, role=step.role)
+        )
+    key = Key(requests.engine.account_type, step.user_id or "")
+    expected = None if step.before is None else frozenset(step.before)
+    if step.kind == "delete_account":
+        return requests.delete(key, expected=expected)
+    assert step.role is not None
+    if step.kind == "grant":
+        return requests.grant(step.role, key, expected=expected)
+    return requests.revoke(step.role, key, expected=expected)
+
+
+def _found_different(requests: Requests, step: Step, operation: Operation) -> ErrorInfo | None:
+    """Somebody else created the account since the listing, with another role: it is neither planned nor wanted."""
+    if step.kind != "create_account" or operation.outcome != "unchanged" or operation.user_id is None:
+        return None
+    held = requests.engine.book.follower.held(Key(requests.engine.account_type, operation.user_id))
+    if step.role is None or not held or step.role in held:
+        return None
+    return _info(Differs(f"{step.user} is there already and holds {names(held)}", hint="make the plan anew"))
+
+
+def _interrupted(error: Interrupted, report: ApplyReport, plan: Plan) -> Interrupted:
+    interrupted = Interrupted(
+        f"interrupted after {len(report.lines)} of {len(plan.steps)} steps",
+        hint="the same apply again finishes the rest, and repeats nothing",
+    )
+    interrupted.report = evolve(report, status="interrupted")
+    return interrupted
+
+
+def _begun(error: ConnectorCoreError) -> Operation | None:
+    return error.report if isinstance(error.report, Operation) else None
+
+
+def _info(error: ConnectorCoreError) -> ErrorInfo:
+    return ErrorInfo(code=error.code, message=error.message, hint=error.hint)
+
+
+def _some(texts: list[str], between: str = ", ") -> str:
+    more = f"{between}and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return between.join(texts[:_SHOWN]) + more

@@ -1,0 +1,106 @@
+"""Writing down: what an operation came to, in the journal and in the picture, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from attrs import frozen
+
+from connector_core.errors import ConnectorCoreError
+from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, Operation
+from connector_core.provision.accounts import Accounts
+from connector_core.provision.wishes import Found, Wish
+from connector_core.store.database import transaction
+from connector_core.store.follow import Follower, Now
+from connector_core.store.journal import Asked, Facts, Journal
+
+State = Literal["done", "failed", "unknown"]
+
+
+@frozen(kw_only=True)
+class Ending:
+    """What an operation came to. ``after``: the account as it is now, for the picture; None leaves the picture alone.
+
+    ``confirmed``: what the account holds was read, and is no mere wish.
+    """
+
+    state: State
+    after: Found | None = None
+    outcome: Literal["changed", "unchanged"] | None = None
+    verified: bool = False
+    confirmed: bool = True
+    replaced: EntitlementKey | None = None
+    warnings: tuple[str, ...] = ()
+    error: ConnectorCoreError | None = None
+
+
+@frozen(kw_only=True)
+class Book:
+    """The journal and the picture of one connection."""
+
+    journal: Journal
+    follower: Follower
+    accounts: Accounts
+
+    def begin(self, wish: Wish, before: Found, asked: Asked, *, reactivated: bool = False) -> int:
+        """Write it down before anything is sent; its number."""
+        return self.journal.begin(_facts(wish, before, reactivated), asked)
+
+    def note(self, wish: Wish, found: Found, asked: Asked, ending: Ending, *, reactivated: bool = False) -> Operation:
+        """Write down what was asked for and needs no request."""
+        with transaction(self.journal.db):
+            id = self.journal.insert(_facts(wish, found, reactivated), asked)
+            self._end(id, wish, ending)
+        return self.journal.operation(id)
+
+    def end(self, id: int, wish: Wish, ending: Ending) -> Operation:
+        """Write down what it came to."""
+        with transaction(self.journal.db):
+            self._end(id, wish, ending)
+        return self.journal.operation(id)
+
+    def held(self, key: Key | None, found: Found) -> frozenset[EntitlementKey]:
+        """What the account holds: as read, or where that is impossible as the picture has it."""
+        return frozenset(self.follower.held(key)) if found.unknown and key is not None else found.held
+
+    def _end(self, id: int, wish: Wish, ending: Ending) -> None:
+        mask, after = self.accounts.session.http.mask, ending.after
+        resource = after.resource if after is not None else None
+        key = wish.key or (resource.key if resource else None)
+        event = None
+        if after is not None and after.seen and key is not None:
+            event = self.follower.follow(id, self._now(key, after, ending.confirmed))
+        self.journal.finish(
+            id, ending.state, outcome=ending.outcome, verified=ending.verified, key=key, replaced=ending.replaced,
+            login=resource.login if resource else None, warnings=map(mask, ending.warnings),
+            error=_info(ending.error, mask) if ending.error is not None else None, event=event,
+        )  # fmt: skip
+
+    def _now(self, key: Key, after: Found, confirmed: bool) -> Now:
+        held, known = self.held(key, after), confirmed and not after.unknown
+        return Now(key=key, resource=after.resource, held=held if after.there else frozenset(), confirmed=known)
+
+
+def _facts(wish: Wish, before: Found, reactivated: bool) -> Facts:
+    return Facts(
+        kind=wish.kind, type=wish.type, key=wish.key, login=login_of(wish, before), entitlement=wish.role,
+        wanted=wish.account, before=_snapshot(before), reactivated=reactivated,
+    )  # fmt: skip
+
+
+def login_of(wish: Wish, found: Found) -> str | None:
+    return (found.resource.login if found.resource else None) or wish.login
+
+
+def _info(error: ConnectorCoreError, mask: Callable[[str], str]) -> ErrorInfo:
+    return ErrorInfo(code=error.code, message=mask(error.message), hint=error.hint and mask(error.hint))
+
+
+def _snapshot(found: Found) -> Json:
+    """How the account was before: for taking it back."""
+    if found.resource is None:
+        return None
+    r = found.resource
+    held: list[Json] = [str(e) for e in sorted(found.held)]
+    return {"id": r.id, "login": r.login, "status": r.status, "held": held, "profile": dict(r.profile)}

@@ -1,0 +1,122 @@
+"""Reading who should have what from a CSV file: a header, a line a person, every mistake named with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from attrs import frozen
+
+from connector_core.errors import UsageError
+from connector_core.model import EntitlementKey
+
+COLUMNS = ("email", "role", "given_name", "family_name")
+_LARGEST = 16 * 2**20  # bytes: some hundred thousand people
+_LONGEST_EMAIL = 254  # characters (RFC 5321 section 4.5.3.1.3, without the brackets)
+_SHOWN = 10  # mistakes named in one message
+_HINT = f"the first line names the columns, separated by commas: {', '.join(COLUMNS)}; only email is required"
+
+FindRole = Callable[[str], EntitlementKey]
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """One line: ``role`` None leaves the role as it is, or takes the application's default for a new account."""
+
+    login: str
+    role: EntitlementKey | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+
+
+def read_people(path: Path, role: FindRole) -> list[Wanted]:
+    """The people in a file.
+
+    :param role: finds the entitlement that a text names, or raises `UsageError`.
+    :raises UsageError: naming each line that is wrong, the first ten of them.
+    """
+    rows = _rows(path)
+    columns = _columns(path, next(rows, (1, []))[1])
+    people: list[Wanted] = []
+    mistakes: list[str] = []
+    first: dict[str, int] = {}
+    for line, row in rows:
+        try:
+            person = _person(columns, row, role)
+            if first.setdefault(person.login.casefold(), line) != line:
+                raise UsageError(f"{person.login} is on line {first[person.login.casefold()]} already")
+            people.append(person)
+        except UsageError as error:
+            mistakes.append(f"line {line}: {error}")
+    if mistakes:
+        raise _wrong(path, mistakes)
+    return people
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each row that is not empty, with the number of the line on which it begins; the header, whatever it is."""
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    begins = 1
+    try:
+        for row in reader:
+            if begins == 1 or any(cell.strip() for cell in row):
+                yield begins, row
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise UsageError(
+            f"{path}, line {begins}: {error}", hint="a text with commas or quotes in it is quoted"
+        ) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise UsageError(f"{path} is larger than {_LARGEST // 2**20} MB")
+        return raw.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}, line {line}: this is not UTF-8", hint="save it as CSV in UTF-8") from None
+
+
+def _columns(path: Path, header: list[str]) -> list[str]:
+    columns = [cell.strip().lower() for cell in header]
+    separator = next((mark for mark in ";\t" if len(columns) == 1 and mark in header[0]), None)
+    if separator is not None:
+        named = "semicolons" if separator == ";" else "tabs"
+        raise UsageError(f"{path}, line 1: the columns are separated by {named}, not by commas", hint=_HINT)
+    if "email" not in columns:
+        raise UsageError(f"{path}, line 1: there is no column named email", hint=_HINT)
+    for number, column in enumerate(columns):
+        if column not in COLUMNS:
+            raise UsageError(f"{path}, line 1: there is no column {column!r} to be had", hint=_HINT)
+        if column in columns[:number]:
+            raise UsageError(f"{path}, line 1: the column {column} is there twice", hint=_HINT)
+    return columns
+
+
+def _person(columns: list[str], row: list[str], role: FindRole) -> Wanted:
+    if len(row) != len(columns):
+        raise UsageError(f"{len(row)} cells, the header has {len(columns)}")
+    cells = {name: cell.strip() for name, cell in zip(columns, row, strict=True)}
+    for name, cell in cells.items():
+        if not cell.isprintable():
+            raise UsageError(f"{name} holds a character that cannot be printed: {cell!r}")
+    login = cells["email"].lower()  # W15
+    name, at, domain = login.partition("@")
+    if not (name and at and domain) or "@" in domain or " " in login or len(login) > _LONGEST_EMAIL:
+        raise UsageError(f"{cells['email']!r} is no e-mail address" if login else "there is no e-mail address")
+    return Wanted(
+        login=login, role=role(cells["role"]) if cells.get("role") else None,
+        given_name=cells.get("given_name") or None, family_name=cells.get("family_name") or None,
+    )  # fmt: skip
+
+
+def _wrong(path: Path, mistakes: list[str]) -> UsageError:
+    more = f"; and {len(mistakes) - _SHOWN} more" if len(mistakes) > _SHOWN else ""
+    return UsageError(f"{path}: {'; '.join(mistakes[:_SHOWN])}{more}", hint="nothing was planned; mend the file")

@@ -1,0 +1,198 @@
+"""A plan: what has to be done so that everybody has what they should, reviewed before anything is done.
+
+A plan says of each account how it was when the plan was made. Applying it begins by looking whether that is still so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from connector_core.convert import compact, from_json, to_json
+from connector_core.errors import ConfigurationError, ConnectorCoreError, GuardRefused, UsageError
+from connector_core.model import EntitlementKey, Json
+
+FORMAT_VERSION = 1
+_LARGEST = 64 * 2**20  # bytes
+_LONGEST = 500  # characters of an error that are worth showing
+PlanKind = Literal["create_account", "delete_account", "grant", "revoke"]
+Effect = Literal["downgrade", "change", "create", "upgrade", "remove"]
+_ORDER: Mapping[Effect, int] = {"downgrade": 0, "change": 1, "create": 2, "upgrade": 2, "remove": 3}
+
+
+@frozen(kw_only=True)
+class Step:
+    """One operation of a plan.
+
+    ``user`` is the login; ``user_id`` None where there is no account yet. ``before``: the entitlements held when the
+    plan was made; None where there was no account, or a disabled one, which holds nothing that counts. ``seats``: what
+    it does to the number of paid ones, None where the application decides. ``effect`` decides the order.
+    """
+
+    kind: PlanKind
+    user: str
+    user_id: str | None = None
+    role: EntitlementKey | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    before: tuple[EntitlementKey, ...] | None = None
+    seats: int | None = 0
+    effect: Effect = "change"
+
+    def __attrs_post_init__(self) -> None:
+        """A file may say anything; a step that cannot be carried out is no step."""
+        if not self.user or not self.user.isprintable() or self.user_id == "":
+            raise ValueError("a step needs a user with a printable name")
+        if self.kind != "create_account" and self.user_id is None:
+            raise ValueError(f"{self.kind} needs a user_id")
+        if self.kind in ("grant", "revoke") and self.role is None:
+            raise ValueError(f"{self.kind} needs a role")
+
+
+@frozen(kw_only=True)
+class Plan:
+    """A reviewed list of operations.
+
+    ``address`` is a digest of where the application was; ``picture`` the event of the picture compared with;
+    ``accounts`` how many enabled ones there were, which the share of removals is judged by. ``kept``: steps left out
+    because the account is protected. ``warnings``: what else a reviewer should know. ``digest`` covers all the rest.
+    """
+
+    connection: str
+    connector: str
+    address: str
+    picture: int
+    created: str
+    accounts: int
+    steps: tuple[Step, ...] = ()
+    kept: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+    unchanged: int = 0
+    format_version: int = FORMAT_VERSION
+    digest: str = ""
+
+    @property
+    def removals(self) -> int:
+        return sum(1 for s in self.steps if s.effect == "remove")
+
+    @property
+    def upgrades(self) -> int:
+        """How many steps take a paid seat, as far as can be told."""
+        return sum(1 for s in self.steps if s.seats is not None and s.seats > 0)
+
+    @property
+    def seats(self) -> int:
+        """What the whole plan does to the number of paid seats, as far as can be told."""
+        return sum(s.seats or 0 for s in self.steps)
+
+    @property
+    def unknown_seats(self) -> int:
+        """How many steps may or may not take a paid seat: the application decides."""
+        return sum(1 for s in self.steps if s.seats is None)
+
+    def ordered(self) -> tuple[Step, ...]:
+        """Downgrades first, then creations and upgrades, which may reuse their seats; removals last."""
+        return tuple(sorted(self.steps, key=lambda s: _ORDER[s.effect]))
+
+    def sealed(self) -> Plan:
+        return evolve(self, digest=_digest(self))
+
+
+@frozen(kw_only=True)
+class Limits:
+    """How much one plan may do. ``share`` is of all enabled accounts; one removal is always allowed."""
+
+    max_removals: int | None = None
+    max_upgrades: int | None = None
+    removals: int = 10
+    share: float = 0.20
+    upgrades: int = 10
+
+    def check(self, plan: Plan) -> None:
+        """:raises GuardRefused: naming the switch that raises the limit."""
+        usual = min(self.removals, max(1, int(self.share * plan.accounts)))
+        if plan.removals > (usual if self.max_removals is None else self.max_removals):
+            raise GuardRefused(
+                f"the plan removes {plan.removals} of {plan.accounts} accounts; nothing was changed",
+                hint=f"--max-removals {plan.removals} allows it, if that is meant",
+            )
+        if plan.upgrades > (self.upgrades if self.max_upgrades is None else self.max_upgrades):
+            raise GuardRefused(
+                f"the plan takes {plan.upgrades} paid seats; nothing was changed",
+                hint=f"--max-upgrades {plan.upgrades} allows it, if that is meant",
+            )
+
+
+def names(held: Iterable[EntitlementKey]) -> str:
+    """Entitlements as people say them."""
+    return ", ".join(e.id for e in sorted(held)) or "no role"
+
+
+# -- the file --------------------------------------------------------------------------------------------------
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write the plan, readable by its owner only; an existing file is replaced as a whole.
+
+    :raises UsageError: it cannot be written there.
+    """
+    try:
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                json.dump(to_json(plan), file, indent=2)
+                file.write("\n")
+            Path(draft).replace(path)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot write the plan {path}: {error.strerror}") from error
+
+
+def read_plan(path: Path) -> Plan:
+    """A plan from its file.
+
+    :raises UsageError: it cannot be read, is no plan, or was altered since it was made.
+    """
+    document = _document(path)
+    try:
+        plan = from_json(document, Plan, what=f"the plan {path}")
+    except ConfigurationError as error:
+        raise _no_plan(error.message[:_LONGEST]) from error
+    if plan.digest != _digest(plan):
+        raise _no_plan(f"the plan {path} was altered after it was made")
+    return plan
+
+
+def _document(path: Path) -> Json:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise UsageError(f"the plan {path} is larger than {_LARGEST // 2**20} MB")
+        document: Json = json.loads(raw)
+    except OSError as error:
+        raise UsageError(f"cannot read the plan {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise _no_plan(f"{path} is no plan: {str(error)[:_LONGEST]}") from error
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise _no_plan(f"{path} is no plan of format {FORMAT_VERSION}")
+    return document
+
+
+def _no_plan(message: str) -> ConnectorCoreError:
+    return UsageError(message, hint="connector-core plan makes it anew")
+
+
+def _digest(plan: Plan) -> str:
+    """Of everything else that the plan says."""
+    return hashlib.sha256(compact(to_json(evolve(plan, digest=""))).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,269 @@
+"""Comparing who should have what with the picture: which steps it takes, what they cost, whether they still fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from attrs import evolve, field, frozen
+
+from connector_core.model import AccessRow, Entitlement, EntitlementKey
+from connector_core.provision.people import Wanted
+from connector_core.provision.plan import Effect, PlanKind, Step, names
+
+Held = frozenset[EntitlementKey]
+
+
+@frozen(kw_only=True)
+class Account:
+    """An account in the picture. What a disabled one holds does not count: it is not there."""
+
+    id: str
+    login: str
+    email: str | None = None
+    enabled: bool = True
+    held: Held = frozenset()
+
+    @property
+    def names(self) -> set[str]:
+        return {name.casefold() for name in (self.login, self.email) if name}
+
+
+@frozen(kw_only=True)
+class Past:
+    """How an account was before an earlier plan touched it; ``held`` None where there was none, or a disabled one.
+
+    ``granted`` and ``revoked``: what the plan gave it, and took from it.
+    """
+
+    user: str
+    user_id: str | None = None
+    held: Held | None = None
+    granted: EntitlementKey | None = None
+    revoked: EntitlementKey | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+
+
+@frozen(kw_only=True)
+class Comparison:
+    """What has to be done, what is left out because the account is protected, and what a reviewer should know."""
+
+    steps: tuple[Step, ...] = ()
+    kept: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def accounts_in(access: Iterable[AccessRow]) -> tuple[Account, ...]:
+    """The accounts of a whole picture, with what they hold directly."""
+    accounts: dict[str, Account] = {}
+    for row in access:
+        account = accounts.get(row.user_id) or Account(
+            id=row.user_id, login=row.user or row.user_id, email=row.email, enabled=row.status != "disabled"
+        )
+        if row.role is not None and row.via is None:
+            held = EntitlementKey(row.resource_type or "", row.role, row.entitlement or "")
+            account = evolve(account, held=account.held | {held})
+        accounts[row.user_id] = account
+    return tuple(accounts.values())
+
+
+@frozen
+class Planner:
+    """Compares with a complete picture.
+
+    :param protected: whether a login, e-mail or id is never removed or downgraded, unless somebody says so.
+    """
+
+    entitlements: tuple[Entitlement, ...]
+    accounts: tuple[Account, ...]
+    protected: Callable[[str], bool] = lambda name: False
+    _by_id: dict[str, Account] = field(init=False)
+    _by_name: dict[str, list[Account]] = field(init=False)
+
+    @_by_id.default
+    def _index(self) -> dict[str, Account]:
+        return {account.id: account for account in self.accounts}
+
+    @_by_name.default
+    def _named(self) -> dict[str, list[Account]]:
+        """Enabled accounts come before disabled ones, which only count where nobody else has the name."""
+        found: dict[str, list[Account]] = {}
+        for account in sorted(self.accounts, key=lambda a: not a.enabled):
+            for name in account.names:
+                same = found.setdefault(name, [])
+                if account.enabled or not same or not same[0].enabled:
+                    same.append(account)
+        return found
+
+    @property
+    def enabled(self) -> int:
+        """How many accounts are enabled."""
+        return sum(account.enabled for account in self.accounts)
+
+    # -- making a plan -------------------------------------------------------------------------------------
+
+    def compare(self, people: Iterable[Wanted], *, prune: bool, include_protected: bool = False) -> Comparison:
+        """The steps to what ``people`` should have. Who is not among them is left alone, unless ``prune``."""
+        steps: list[Step] = []
+        warnings: list[str] = []
+        seen: dict[str, str] = {}
+        for person in people:
+            found = self._by_name.get(person.login.casefold(), [])
+            seen |= {account.id: seen.get(account.id, person.login) for account in found}
+            if len(found) > 1:
+                warnings.append(f"{person.login} is the name of {len(found)} accounts: none of them is touched")
+            elif found and seen[found[0].id] != person.login:
+                warnings.append(f"{person.login} is the account of {seen[found[0].id]}: that line decides")
+            elif step := self._towards(person, found[0] if found else None):
+                steps.append(step)
+        if prune:
+            steps += [self._removal(a) for a in self.accounts if a.enabled and a.id not in seen]
+        return self._guarded(steps, warnings, include_protected)
+
+    def undo(self, past: Iterable[Past], *, include_protected: bool = False) -> Comparison:
+        """The steps back to how each account was, as far as the picture shows it otherwise."""
+        steps: list[Step] = []
+        warnings: list[str] = []
+        for was in past:
+            found = self._by_name.get(was.user.casefold(), [])
+            account = self._by_id.get(was.user_id or "") or (found[0] if len(found) == 1 else None)
+            there = account is not None and account.enabled
+            if was.held is None:
+                steps += [self._removal(account)] if there and account else []
+            elif account is None or not there:
+                steps += filter(None, [self._towards(self._wanted(was), account)])
+                if len(was.held) > 1:
+                    warnings.append(f"{was.user} held {names(was.held)}: one of them comes back with the account")
+            else:
+                steps += filter(None, [self._back(was, account, warnings)])
+        return self._guarded(steps, warnings, include_protected)
+
+    def _wanted(self, was: Past) -> Wanted:
+        role = min(was.held, default=None) if was.held else None
+        return Wanted(login=was.user, role=role, given_name=was.given_name, family_name=was.family_name)
+
+    def _back(self, was: Past, account: Account, warnings: list[str]) -> Step | None:
+        """Give back what was revoked, or what a grant replaced; a grant that replaced nothing is revoked."""
+        before = was.held or frozenset()
+        if was.revoked is not None and was.revoked in before - account.held:
+            return self._step("grant", account, was.revoked)
+        if was.granted is None or was.granted in before or was.granted not in account.held:
+            return None
+        replaced = next((e for e in sorted(before) if self._excludes(was.granted, e)), None)
+        if replaced is not None:
+            return self._step("grant", account, replaced)
+        entitlement = self._entitlement(was.granted)
+        if entitlement is not None and entitlement.exclusive is not None:
+            warnings.append(f"{was.user}: what they held before {was.granted.id} is not known; it stays")
+            return None
+        return self._step("revoke", account, was.granted)
+
+    def _towards(self, person: Wanted, account: Account | None) -> Step | None:
+        if account is None or (not account.enabled and person.role is None):
+            return self._weighed(
+                Step(
+                    kind="create_account", user=person.login, user_id=account.id if account else None, role=person.role,
+                    given_name=person.given_name, family_name=person.family_name,
+                )
+            )  # fmt: skip
+        if person.role is None or (account.enabled and person.role in account.held):
+            return None
+        return self._step("grant", account, person.role)
+
+    def _removal(self, account: Account) -> Step:
+        return self._step("delete_account", account)
+
+    def _step(self, kind: PlanKind, account: Account, role: EntitlementKey | None = None) -> Step:
+        before = tuple(sorted(account.held)) if account.enabled else None
+        return self._weighed(Step(kind=kind, user=account.login, user_id=account.id, role=role, before=before))
+
+    def _guarded(self, steps: Iterable[Step], warnings: list[str], include_protected: bool) -> Comparison:
+        """Protected accounts keep what they have."""
+        steps = tuple(steps)
+        kept = () if include_protected else tuple(s for s in steps if self.takes_from_protected(s))
+        return Comparison(steps=tuple(s for s in steps if s not in kept), kept=kept, warnings=tuple(warnings))
+
+    # -- what a step does ----------------------------------------------------------------------------------
+
+    def takes_from_protected(self, step: Step) -> bool:
+        """Whether a protected account loses something by it; where that is not known, it may."""
+        account = self._by_id.get(step.user_id or "")
+        known = {step.user, step.user_id or "", *(account.names if account else ())}
+        return step.effect in ("remove", "downgrade", "change") and any(map(self.protected, known))
+
+    def weigh(self, step: Step) -> tuple[Effect, int | None]:
+        """What a step does, and to how many paid seats; None where only the application knows."""
+        before = frozenset(step.before or ())
+        if step.kind == "delete_account":
+            return "remove", -self._paid(before)
+        if step.kind == "create_account" or step.before is None:
+            return "create", None if step.role is None else self._paid({step.role})
+        assert step.role is not None
+        entitlement = self._entitlement(step.role)
+        if step.kind == "revoke":
+            if entitlement is not None and entitlement.on_revoke == "removes_account":
+                return "remove", -self._paid(before)
+            fallback = entitlement.falls_back_to if entitlement is not None else None
+            after = before - {step.role} | ({fallback} if fallback is not None else set())
+            return "downgrade", self._paid(after) - self._paid(before)
+        return self._weigh_grant(step.role, before)
+
+    def _weigh_grant(self, role: EntitlementKey, before: Held) -> tuple[Effect, int | None]:
+        lost = {e for e in before if self._excludes(role, e)}
+        seats = self._paid(before - lost | {role}) - self._paid(before)
+        rivals = {e.key for e in self.entitlements if self._excludes(role, e.key)}
+        if rivals and not lost and seats == 0:  # they may hold one of them that cannot be read
+            return "change", None if self._paid(rivals) else 0
+        if seats:
+            return "upgrade" if seats > 0 else "downgrade", seats
+        return "change" if lost else "upgrade", 0
+
+    def _weighed(self, step: Step) -> Step:
+        effect, seats = self.weigh(step)
+        return evolve(step, effect=effect, seats=seats)
+
+    def _paid(self, held: Iterable[EntitlementKey]) -> int:
+        return sum(1 for key in held if (e := self._entitlement(key)) is not None and e.paid)
+
+    def _entitlement(self, key: EntitlementKey) -> Entitlement | None:
+        return next((e for e in self.entitlements if e.key == key), None)
+
+    def _excludes(self, one: EntitlementKey, other: EntitlementKey) -> bool:
+        a, b = self._entitlement(one), self._entitlement(other)
+        return one != other and a is not None and b is not None and a.exclusive == b.exclusive is not None
+
+    # -- whether a plan still fits -------------------------------------------------------------------------
+
+    def difference(self, step: Step, came_back: Callable[[str], bool]) -> str | None:
+        """What keeps an account from being as the step expects or already as it wants; None where nothing does.
+
+        :param came_back: whether the account of that id was enabled by this plan, and nothing happened to it since.
+        """
+        if step.user_id is None:
+            return self._difference_for_new(step)
+        account = self._by_id.get(step.user_id)
+        others = [a for a in self._by_name.get(step.user.casefold(), ()) if a.id != step.user_id and a.enabled]
+        if others:
+            return f"{step.user} is another account now"
+        if account is None or not account.enabled:
+            as_it_should = step.effect == "remove" or (account is not None and step.before is None)
+            return None if as_it_should else f"{step.user} is gone"
+        if self._as_wanted(step, account.held):
+            return None
+        if step.before is None:
+            return None if came_back(account.id) else f"{step.user} is enabled and holds {names(account.held)}"
+        if account.held == frozenset(step.before):
+            return None
+        return f"{step.user} holds {names(account.held)}, planned for {names(step.before)}"
+
+    def _difference_for_new(self, step: Step) -> str | None:
+        found = self._by_name.get(step.user.casefold(), [])
+        if not found or (found[0].enabled and self._as_wanted(step, found[0].held)):
+            return None
+        what = f"is there already and holds {names(found[0].held)}" if found[0].enabled else "is there, disabled"
+        return f"{step.user} {what}"
+
+    def _as_wanted(self, step: Step, held: Held) -> bool:
+        if step.kind == "create_account":
+            return step.role is None or step.role in held or not held  # with no known role: cannot be told
+        return step.role is not None and (step.role in held) == (step.kind == "grant")

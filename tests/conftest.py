@@ -1,0 +1,44 @@
+"""Fixtures that several rooms' tests share."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from connector_core import Host
+from connector_core.testing import FakeClock
+from plugins import HOSTILE, MINIMAL
+
+
+def _loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where the types of its settings are looked up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def minimal() -> ModuleType:
+    """The small sibling plugin."""
+    return _loaded(MINIMAL)
+
+
+@pytest.fixture(scope="session")
+def rude() -> ModuleType:
+    """The plugin that loads without fault and then misbehaves."""
+    return _loaded(HOSTILE / "rude.py")
+
+
+@pytest.fixture
+def host(tmp_path: Path, minimal: ModuleType, rude: ModuleType) -> Iterator[Host]:
+    """A host of both, whose state lies in ``tmp_path`` and whose clock does not wait."""
+    plugins = {"minimal": minimal, "rude": rude}
+    with Host(tmp_path / "state.db", plugins=plugins, installed=False, clock=FakeClock()) as host:
+        yield host
