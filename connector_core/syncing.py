@@ -44,7 +44,7 @@ class SyncRun:
     def listen(self, event: HttpEvent) -> None:
         """Told each step of each request: what a support person needs goes into the log."""
         if self._log is not None and event.kind in ("wait", "retry"):
-            self._log.add("info", event.message, status=event.status, seconds=event.seconds)
+            self._log.add("info", _said(event), status=event.status, seconds=event.seconds)
         if self.on_event is not None:
             self.on_event(event)
 
@@ -118,5 +118,14 @@ class SyncRun:
             changes=ChangeCounts(added=row["added"], removed=row["removed"], changed=row["changed"]),
         )  # fmt: skip
         for complaint in self.context.plugins.announce("sync_finished", report=report):
-            LogBuffer(row["connection"], self.context.clock, str, sync).write(self.db, "error", complaint)
+            assert self._log is not None
+            self._log.write(self.db, "error", complaint)
         return report
+
+
+def _said(event: HttpEvent) -> str:
+    """A wait or a retry, in words."""
+    what, seconds = f"{event.method} {event.url}", event.seconds or 0.0
+    if event.kind == "wait":
+        return f"{what}: waiting {seconds:.1f} s"
+    return f"{what}: {event.message or f'answered {event.status}'}, again in {seconds:.1f} s"

@@ -56,7 +56,7 @@ class Home:
         given = {"base_url": url, "token": token, **settings}
         self.environ |= {f"CONNECTOR_CORE_WHIMSICAL_{name.upper()}": str(value) for name, value in given.items()}
 
-    def __call__(self, *arguments: str, timeout: float = 30.0, **environ: str) -> Done:
+    def __call__(self, *arguments: str, timeout: float = 60.0, **environ: str) -> Done:
         """Run ``connector-core`` with these arguments to its end."""
         process = self.start(*arguments, **environ)
         out, err = process.communicate(timeout=timeout)
@@ -87,7 +87,7 @@ class Home:
             os.close(master)
 
 
-def _shown(process: subprocess.Popen[bytes], master: int, seconds: float = 30.0) -> tuple[int, str]:
+def _shown(process: subprocess.Popen[bytes], master: int, seconds: float = 60.0) -> tuple[int, str]:
     """Read a terminal until the process behind it has ended."""
     text, ends = b"", time.monotonic() + seconds
     while time.monotonic() < ends:

@@ -159,9 +159,12 @@ class Scene:
         self._host = None
 
     @property
+    def terms(self) -> dict[str, Any]:
+        return {"settings": {"token": TOKEN, "base_url": self.url, **self.settings}, "managed": self.managed}
+
+    @property
     def connection(self) -> Connection:
-        settings = {"token": TOKEN, "base_url": self.url, **self.settings}
-        return self.host.connection(self.connector, settings=settings, managed=self.managed)
+        return self.host.connection(self.connector, **self.terms)
 
     def truth(self) -> dict[str, str | None]:
         """Who holds what in the application; nobody who is not active."""
@@ -197,9 +200,8 @@ def scene(
         workspace.add(login, given_name=login[:3].title(), email=login, role=role)
     faults = Faults(ScimApp(workspace, token=TOKEN, switches=switches or Switches()))
     with LoopbackServer(faults) as server:
-        yield Scene(
-            workspace=workspace, faults=faults, url=server.url, folder=folder, clock=more.pop("clock", FakeClock()), **more
-        )  # fmt: skip
+        more.setdefault("clock", FakeClock())
+        yield Scene(workspace=workspace, faults=faults, url=server.url, folder=folder, **more)
 
 
 def variant(**hooks: Callable[..., Any]) -> dict[str, object]:

@@ -20,7 +20,12 @@ from connector_core.provision.apply import Line
 from connector_core.provision.plan import Limits, Plan
 from connector_core.testing import FakeClock
 
-STAFF = {"ada@example.com": "editor", "bob@example.com": "viewer", "cyd@example.com": "viewer", "dan@example.com": "editor"}
+STAFF = {
+    "ada@example.com": "editor",
+    "bob@example.com": "viewer",
+    "cyd@example.com": "viewer",
+    "dan@example.com": "editor",
+}
 WANTED = {"ada@example.com": "viewer", "bob@example.com": "editor", "eve@example.com": "editor"}
 
 
@@ -50,7 +55,12 @@ def test_the_order_of_writes_is_that_of_the_plan(tmp_path: Path) -> None:
         assert sent[:3] == [("PATCH", "ada@example.com"), ("PATCH", "bob@example.com"), ("POST", "/Users")]
         assert [method for method, _ in sent[3:]] == ["DELETE"]
         assert tuple(told) == report.lines
-        assert (report.connection, report.digest, report.status, report.error) == ("whimsical", plan.digest, "complete", None)
+        assert (report.connection, report.digest, report.status, report.error) == (
+            "whimsical",
+            plan.digest,
+            "complete",
+            None,
+        )
         journal = connection.operations()
         assert {(o.requested_by, o.reason, o.apply) for o in journal} == {("carol", "TICKET-7", report.id)}
 
@@ -234,7 +244,7 @@ def test_p60_somebody_created_anew_on_the_way_is_not_touched(tmp_path: Path) -> 
                 served.workspace.add("bob@example.com", role=False)
 
         report = connect(served, tmp_path).apply(plan, on_line=meddle)
-        assert ended(report.lines) == {"ada": "changed", "bob": "failed", "eve": "changed"}
+        assert ended(report.lines) == {"ada": "changed", "bob": "differs", "eve": "changed"}
         assert served.truth["bob@example.com"] == "viewer"
 
 
@@ -246,7 +256,10 @@ def test_it_goes_on_past_single_failures(tmp_path: Path) -> None:
         decline = b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"detail":"not today","status":"400"}'
         served.before = lambda m, t: (400, decline) if m == "PATCH" and t.endswith(bob) else None
         report = connection.apply(plan)
-        assert (report.status, ended(report.lines)) == ("partial", {"ada": "changed", "bob": "failed", "eve": "changed"})
+        assert (report.status, ended(report.lines)) == (
+            "partial",
+            {"ada": "changed", "bob": "failed", "eve": "changed"},
+        )
         failed = next(line for line in report.lines if line.ended == "failed")
         assert failed.error is not None
         assert "not today" in failed.error.message

@@ -202,8 +202,9 @@ def test_nothing_that_can_be_printed_holds_it(tmp_path: Path) -> None:
         configuration, config, settings, settings.token, host, given, given.config,
         HttpClient(secrets=[Secret(CANARY)]),
     )  # fmt: skip
-    for thing in things:
-        assert not leaks(f"{thing!r} {thing}"), type(thing)
+    with given._session(given._connector()) as session:
+        for thing in (*things, session, session.http, session.client):
+            assert not leaks(f"{thing!r} {thing}"), type(thing)
 
 
 @pytest.mark.parametrize("server", [name for name in SERVERS if name != "good"])

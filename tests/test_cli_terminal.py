@@ -160,7 +160,6 @@ def test_an_interrupted_run_can_be_resumed(home: Home, number: signal.Signals) -
     assert asked.count(asked[0]) == asked.count(asked[1]) == 1, "a committed page was asked for again"
 
 
-@pytest.mark.xfail(reason="the HTTP client drops the reply that was under way", strict=True)
 def test_the_page_in_hand_is_finished(home: Home) -> None:
     """What was under way when Ctrl-C came is kept, so nothing at all is asked for twice."""
     asked = interrupt(home, signal.SIGINT).asked

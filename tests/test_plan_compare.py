@@ -83,7 +83,13 @@ def test_a_disabled_account_comes_back() -> None:
     """By its id, and with the role asked for, or the one it will turn out to have."""
     planning = planner(row("a@x.example", None, "disabled"), row("b@x.example", None, "disabled"))
     back, as_was = planning.compare([want("a@x.example", "editor"), want("b@x.example")], prune=False).steps
-    assert (back.kind, back.user_id, back.before, back.effect, back.seats) == ("grant", "id-a@x.example", None, "create", 1)
+    assert (back.kind, back.user_id, back.before, back.effect, back.seats) == (
+        "grant",
+        "id-a@x.example",
+        None,
+        "create",
+        1,
+    )
     assert (as_was.kind, as_was.user_id, as_was.seats) == ("create_account", "id-b@x.example", None)
 
 
@@ -126,7 +132,11 @@ def test_two_lines_for_one_account_do_not_fight() -> None:
 
 def test_what_is_inherited_is_not_held() -> None:
     """A role that comes by a group is the group's to give."""
-    (step,) = planner(row("a@x.example", "viewer", via="group:g1")).compare([want("a@x.example", "viewer")], prune=False).steps
+    (step,) = (
+        planner(row("a@x.example", "viewer", via="group:g1"))
+        .compare([want("a@x.example", "viewer")], prune=False)
+        .steps
+    )
     assert step.before == ()
 
 
@@ -202,7 +212,7 @@ def test_paid_upgrades_have_a_limit_of_their_own() -> None:
 
 
 def difference(step: Step, *rows: AccessRow, came_back: bool = False) -> str | None:
-    return planner(*rows).difference(step, lambda id: came_back)
+    return planner(*rows).difference(step, lambda _: came_back)
 
 
 def step_for(person: Wanted, *rows: AccessRow) -> Step:
@@ -308,5 +318,7 @@ def test_a_step_that_says_less_than_it_does_is_told_apart() -> None:
 def test_an_unknown_entitlement_costs_nothing_that_is_known() -> None:
     """A role that the connector does not describe is granted all the same."""
     other = EntitlementKey("role", "other", "assigned")
-    (step,) = planner(row("a@x.example", "viewer")).compare([Wanted(login="a@x.example", role=other)], prune=False).steps
+    (step,) = (
+        planner(row("a@x.example", "viewer")).compare([Wanted(login="a@x.example", role=other)], prune=False).steps
+    )
     assert (step.effect, step.seats) == ("upgrade", 0)

@@ -116,7 +116,7 @@ def test_the_digest_covers_everything(path: Path) -> None:
         (lambda d: d["steps"][0].update(user_id=""), "printable name"),
         (lambda d: d["steps"][0].update(user=""), "printable name"),
         (lambda d: d["steps"][0].update(user="a\x1b[2J"), "printable name"),
-        (lambda d: d.update(steps=[1] * 50_000), "expected"),
+        (lambda d: d.update(steps=[1] * 5_000), "expected"),
     ],
 )  # fmt: skip
 def test_an_altered_plan_is_refused(path: Path, alter: Callable[[Any], object], message: str) -> None:
@@ -129,7 +129,10 @@ def test_an_altered_plan_is_refused(path: Path, alter: Callable[[Any], object], 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"email,role\n", b"[]", b"7", b'{"a": 1', b"\xff\xfe{", b"[" * 100_000, b'{"format_version": 1' + b"0" * 5_000],
+    [
+        b"", b"email,role\n", b"[]", b"7", b'{"a": 1', b"\xff\xfe{", b"[" * 100_000,
+        b'{"format_version": 1' + b"0" * 5_000,
+    ],
 )  # fmt: skip
 def test_what_is_no_plan_is_refused(path: Path, content: bytes) -> None:
     """No JSON, too deep, too long a number, or another document."""

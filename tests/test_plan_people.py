@@ -37,7 +37,8 @@ def refused(folder: Path, content: str | bytes) -> UsageError:
 
 def test_a_file_as_a_spreadsheet_writes_it(tmp_path: Path) -> None:
     """A byte order mark, CRLF, quotes around commas and quotes, columns in another order, blank lines."""
-    text = '\ufeffFamily_Name,email, role ,given_name\r\n"King, Jr.",Ada@Example.com,editor,"A ""B"""\r\n\r\n,b@x.example,,\r\n'
+    head = "\ufeffFamily_Name,email, role ,given_name\r\n"
+    text = head + '"King, Jr.",Ada@Example.com,editor,"A ""B"""\r\n\r\n,b@x.example,,\r\n'
     assert read(tmp_path, text) == [
         Wanted(login="ada@example.com", role=EDITOR, given_name='A "B"', family_name="King, Jr."),
         Wanted(login="b@x.example"),

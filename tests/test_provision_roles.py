@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from provision_kit import ADA, BOB, EVE, SCIM_404, Scene, answer, reply, scene, variant
+from attrs import evolve
+from provision_kit import ADA, BOB, EVE, SCIM_404, TOKEN, Scene, answer, reply, scene, variant
 
 from connector_core.errors import AmbiguousName, GuardRefused, UnknownName, Unsupported, UsageError
 from connector_core.model import EntitlementKey, Key, Operation
 from connector_core.provision.requests import Requests
 from connector_core.provision.wishes import Differs
-from connector_core.testing import Switches
+from connector_core.testing import ScimApp, Switches
 
 DAY = 86_400.0
 
@@ -178,6 +179,24 @@ def test_p69_several_of_one_name(here: Scene) -> None:
     with pytest.raises(AmbiguousName):
         here.connection.delete_account(BOB, yes=True)
     assert here.faults.writes() == {}
+
+
+def test_p54_a_leaver_whose_id_is_a_bad_request_now(here: Scene) -> None:
+    """A name that nobody has, and an id that the server calls none, are a person to be created."""
+    here.connection.sync()
+    here.faults.on("GET", answer(400, {"detail": "bad id"}), path=here.id(BOB))
+    here.workspace.remove(here.id(BOB))
+    assert here.connection.create_account(BOB).outcome == "changed"
+
+
+def test_an_account_that_goes_by_another_name_now(here: Scene) -> None:
+    """The picture knows the id under an old name: whoever has it now is somebody else."""
+    here.connection.sync()
+    bob = here.workspace.find(BOB)
+    assert bob is not None
+    here.workspace.replace(evolve(bob, login="robert@example.com", email="robert@example.com"))
+    assert here.connection.create_account(BOB).outcome == "changed"
+    assert len(here.workspace) == 3
 
 
 @pytest.mark.parametrize("way", ["create_account", "delete_account"])
@@ -366,6 +385,8 @@ def test_an_account_that_is_not_as_planned(here: Scene) -> None:
             requests.delete(Key("user", here.id(ADA)), expected=viewer)
         with pytest.raises(Differs, match="no access"):
             requests.grant(editor, Key("user", disabled(here)), expected=viewer)
+        with pytest.raises(Differs, match="no access"):
+            requests.grant(editor, Key("user", "gone"), expected=viewer)
         assert requests.grant(editor, Key("user", here.id(ADA)), expected=viewer).outcome == "unchanged"
         assert requests.grant(editor, Key("user", here.id(BOB)), expected=viewer).outcome == "changed"
     assert here.faults.writes() == {"PATCH": 1}
@@ -564,8 +585,7 @@ def test_how_long_a_grant_has_been_held_survives_its_confirmation(tmp_path: Path
         here.connection.grant("editor", BOB)
         since = here.connection.access(user=BOB)[0].since
         here.clock.advance(3600)
-        app = here.faults.app
-        app.switches = evolve(app.switches, hide_role=False)  # type: ignore[attr-defined]
+        here.faults.app = ScimApp(here.workspace, token=TOKEN)
         assert here.connection.grant("editor", BOB).verified
         (row,) = here.connection.access(user=BOB)
         assert (row.confirmed, row.since) == (True, since)
@@ -580,3 +600,25 @@ def test_operations_before_any_sync(here: Scene) -> None:
     report = connection.sync()
     assert (report.sync.status, report.changes.total) == ("complete", 0)
     assert here.picture() == here.truth() == {ADA: "viewer", EVE: "editor"}
+
+
+def test_what_was_not_seen_changes_nothing_in_the_picture(tmp_path: Path) -> None:
+    """An invited account that was seen once and is hidden now stays as it was seen."""
+    with scene(tmp_path, switches=Switches(pending_hidden=True)) as here:
+        here.connection.sync()
+        here.connection.create_account(EVE, role="viewer")
+        here.faults.on("GET", SCIM_404, path="/Users/")
+        operation = here.connection.create_account(EVE, role="viewer")
+        assert (operation.outcome, operation.verified) == ("unchanged", False)
+        assert [(r.role, r.confirmed) for r in here.connection.access(user=EVE)] == [("viewer", True)]
+
+
+def test_a_removal_that_cannot_be_read_back_stays_in_the_picture(here: Scene) -> None:
+    """Nobody leaves it without proof."""
+    here.connection.sync()
+    id = here.id(BOB)
+    here.faults.on("PATCH", answer(204))
+    here.faults.on("GET", answer(403, {"detail": "no"}), path=f"/Users/{id}")
+    operation = here.connection.revoke("viewer", BOB, yes=True)
+    assert (operation.state, operation.verified) == ("done", False)
+    assert here.picture()[BOB] == "viewer"

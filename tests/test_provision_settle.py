@@ -8,15 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 
 import pytest
-from provision_kit import ADA, BOB, EVE, Scene, after, answer, hang_up, scene, start
+from attrs import evolve
+from provision_kit import ADA, BOB, EVE, Scene, after, answer, hang_up, nothing_listed, scene, start, variant
 
 from connector_core.errors import Interrupted, Unreachable
+from connector_core.host import Host
 from connector_core.model import Operation
+from connector_core.store.journal import Asked, Facts, Unsettled
 from connector_core.testing import FakeClock, Switches
+from connector_core_whimsical import plugin
 
 OFF = "off@example.com"
 VERBS = {"create_account": "POST", "delete_account": "DELETE", "grant": "PATCH", "revoke": "PATCH", "enable": "PATCH"}
@@ -62,10 +68,6 @@ def test_the_journal_is_ahead_of_the_request(here: Scene, kind: str) -> None:
 
 def test_a_row_is_pending_before_the_hook_is_asked(tmp_path: Path) -> None:
     """And committed: whatever the hook does, the journal knows of it."""
-    from provision_kit import variant
-
-    from connector_core_whimsical import plugin
-
     seen: list[Any] = []
 
     def provision_grant(client: Any, grant: Any) -> Any:
@@ -114,7 +116,7 @@ def test_p75_killed_between_sent_and_the_answer(here: Scene, kind: str, carried_
     assert holders(here) == []
     assert here.picture() == here.truth()
     method, arguments, terms = CALLS[kind]
-    here.clock.advance(61)
+    here.clock.advance(120)
     again: Operation = getattr(here.connection, method)(*arguments, **terms)
     assert again.outcome == ("unchanged" if carried_out else "changed")
     assert not set(here.states()) & {"pending", "sent", "unknown"}
@@ -136,9 +138,6 @@ def test_killed_before_anything_was_sent(here: Scene) -> None:
     """Pending, and its holder is dead: it failed, as it was never sent."""
     here.connection.sync()
     here.connection.grant("editor", BOB)
-    from contextlib import closing
-    from sqlite3 import connect
-
     with closing(connect(here.state)) as db, db:
         db.execute("UPDATE journal SET state = 'pending', sent = NULL, finished = NULL")
     here.connection.sync()
@@ -194,6 +193,11 @@ def test_a_lost_answer_where_roles_cannot_be_read(tmp_path: Path) -> None:
         here.connection.grant("editor", BOB)
         assert here.connection.grant("editor", BOB).outcome == "changed"
         assert here.truth()[BOB] == here.picture()[BOB] == "editor"
+        lost = here.connection.operations()[1]
+        assert (lost.state, lost.error and lost.error.message) == (
+            "failed",
+            "the answer was lost, and what they hold cannot be read",
+        )
         here.faults.on("PATCH", after(hang_up), times=1)
         here.connection.grant("viewer", BOB)
         assert here.connection.grant("editor", BOB).outcome == "changed"
@@ -294,6 +298,32 @@ def test_an_operation_during_a_sync_stands(here: Scene, name: str, first: bool) 
     assert here.picture() == here.truth()
     assert here.connection.sync().changes.total == 0
     assert here.picture() == here.truth()
+
+
+def test_somebody_is_created_between_the_look_up_and_the_creation(here: Scene) -> None:
+    """By another process of ours: what the look-up did not show is not created a second time."""
+    nested: list[Operation] = []
+
+    def meanwhile(app: Any, environ: Any, start: Any) -> Any:
+        if not nested:
+            nested.append(Host(here.state, clock=here.clock).connection("whimsical", **here.terms).create_account(EVE))
+        return nothing_listed(app, environ, start)
+
+    here.faults.on("GET", meanwhile, path="filter=", times=1)
+    assert here.connection.create_account(EVE).outcome == "unchanged"
+    assert nested[0].outcome == "changed"
+    assert here.faults.writes() == {"POST": 1}
+
+
+def test_a_creation_that_rests_on_a_look_up_from_before_another(here: Scene) -> None:
+    """It is not begun: what was not there then may be there by now."""
+    made = here.connection.create_account(EVE)
+    assert made.id is not None
+    facts = Facts(kind="create_account", type="user", key=None, login="EVE@example.com", as_of=made.id - 1)
+    with here.connection._provisioning(here.connection._connector(), {}) as engine:
+        with pytest.raises(Unsettled):
+            engine.journal.begin(facts, Asked(who="me"))
+        assert engine.journal.begin(evolve(facts, as_of=made.id), Asked(who="me")) > made.id
 
 
 def test_two_threads_create_the_same_person(here: Scene) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from provision_kit import (
     ADA,
     BOB,
     EVE,
     HTML_404,
     SCIM_404,
+    TOKEN,
     Scene,
     after,
     answer,
@@ -110,8 +113,6 @@ def test_p41_p44_one_replace_a_patch(here: Scene) -> None:
     def listen(app: Any, environ: Any, start: Any) -> Any:
         data = environ["wsgi.input"].read()
         bodies.append(json.loads(data))
-        import io
-
         return app({**environ, "wsgi.input": io.BytesIO(data)}, start)
 
     here.faults.on("PATCH", listen)
@@ -401,8 +402,6 @@ def test_p56_a_delete_that_only_deactivates(here: Scene) -> None:
     """A row that stays and is not active any more has left, too."""
 
     def soft(app: Any, environ: Any, start: Any) -> Any:
-        from attrs import evolve
-
         user = here.workspace.find(BOB)
         assert user is not None
         here.workspace.replace(evolve(user, active=False))
@@ -493,8 +492,6 @@ def test_p75_a_lost_answer_to_a_patch(here: Scene, carried_out: bool) -> None:
 
 def test_p74_no_secret_reaches_the_journal(here: Scene) -> None:
     """Not even where the server echoes the token in its error."""
-    from provision_kit import TOKEN
-
     here.faults.on("PATCH", answer(400, {**NO, "detail": f"bad header: Bearer {TOKEN}"}))
     operation = here.connection.grant("editor", BOB, reason="T-1")
     assert TOKEN not in repr(operation)

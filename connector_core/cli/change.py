@@ -62,7 +62,7 @@ def create_user(
     options: Options, /, connection: str, email: str, given_name: str | None, family_name: str | None, role: str | None,
     **terms: Any,
 ) -> int:  # fmt: skip
-    """Have an account for a person; one that exists is left as it is."""
+    """Create an account; one that exists is left as it is."""
     name, at, domain = email.strip().partition("@")
     if not (name and at and domain) or "@" in domain:
         raise click.BadParameter(f"{email!r} is no e-mail address", param_hint="EMAIL")
@@ -79,7 +79,10 @@ def create_user(
 @_terms
 @click.pass_obj
 def delete_user(options: Options, /, connection: str, user: str, **terms: Any) -> int:
-    """Remove a person's account; USER is an e-mail in any case, or an id."""
+    """Remove a person's account.
+
+    USER is an e-mail in any case, or an id.
+    """
     return _operate(options, connection, lambda asked, terms: asked.delete_account(user, **terms), terms)
 
 
@@ -90,7 +93,10 @@ def delete_user(options: Options, /, connection: str, user: str, **terms: Any) -
 @_terms
 @click.pass_obj
 def grant(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
-    """Give a person a role; held already is a success."""
+    """Give a person a role; one who holds it already is left as is.
+
+    ROLE is an id, type:id or type:id:slug; USER an e-mail in any case, or an id.
+    """
     return _operate(options, connection, lambda asked, terms: asked.grant(role, user, **terms), terms)
 
 
@@ -101,7 +107,10 @@ def grant(options: Options, /, connection: str, role: str, user: str, **terms: A
 @_terms
 @click.pass_obj
 def revoke(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
-    """Take a role from a person; not held is a success."""
+    """Take a role from a person; one who lacks it is left as is.
+
+    ROLE is an id, type:id or type:id:slug; USER an e-mail in any case, or an id.
+    """
     return _operate(options, connection, lambda asked, terms: asked.revoke(role, user, **terms), terms)
 
 

@@ -46,9 +46,9 @@ def plan(
     options: Options, /, connection: str, file: Path | None, out: Path | None, undo: bool, number: int | None,
     exit_code: bool, **how: Any,
 ) -> int:  # fmt: skip
-    """Compare who should have what with a fresh sync, and write down what to do.
+    """Compare with who should have what; write down what to do.
 
-    FILE is a CSV with the columns email, role, given_name and family_name; the header is required. An empty role means:
+    A fresh sync is made for it. FILE is a CSV with the columns email, role, given_name and family_name; the header is required. An empty role means:
     leave it as it is, or for a new account the application's default.
     """
     from connector_core.provision.plan import write_plan
@@ -84,7 +84,9 @@ def plan(
 def apply(
     options: Options, /, file: Path, yes: bool, max_removals: int | None, max_upgrades: int | None, **terms: Any
 ) -> int:
-    """Carry a plan out: shown, confirmed, checked against a fresh listing, then step by step.
+    """Carry a plan out, step by step.
+
+    It is shown, confirmed, and checked against a fresh listing before anything is written.
 
     Interrupted in the middle, the same command again finishes the rest and repeats nothing.
     """
@@ -195,9 +197,9 @@ def _print_plan(made: Plan) -> None:
     for warning in made.warnings:
         say(f"warning: {warning}")
     if made.kept:
-        say(f"warning: {plural(len(made.kept), 'protected account')} kept as they are (--include-protected)")
+        say(f"warning: {plural(len(made.kept), 'protected account')} kept as before (--include-protected)")
     if made.steps or made.kept:
-        print_table(_STEPS, [*map(_row, made.ordered()), *(("keep", *_row(step)[1:3]) for step in made.kept)])
+        print_table(_STEPS, [*map(_row, made.ordered()), *(("keep", *_row(step)[1:4], "") for step in made.kept)])
     note(
         f"{plural(len(made.steps), 'step')}, {made.unchanged:,} unchanged; {plural(made.removals, 'removal')}; "
         f"{made.seats:+,d} paid seats, {made.upgrades:,} newly taken"

@@ -29,6 +29,13 @@ COMMANDS = {
     "changes": "answers",
     "syncs": "past",
     "logs": "past",
+    "create-user": "change",
+    "delete-user": "change",
+    "grant": "change",
+    "revoke": "change",
+    "plan": "plans",
+    "apply": "plans",
+    "operations": "change",
     "sandbox": "sandbox",
 }
 

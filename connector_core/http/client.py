@@ -54,6 +54,7 @@ class _Call:
     limit: str
     announced: bool = False
     renewed: bool = False
+    hurry: float = float("inf")
 
     @property
     def path(self) -> str:
@@ -282,8 +283,13 @@ class HttpClient:
         return Timeout(connect=min(self._policy.connect_timeout, left), read=min(self._policy.read_timeout, left))
 
     def _keep_reading(self, call: _Call, latest: float) -> None:
-        self._check_cancel()
-        if self._clock.monotonic() > latest:
+        """After a cancel the reply in hand is still taken, if it is here within the read timeout."""
+        now = self._clock.monotonic()
+        if self._cancel is not None and self._cancel.is_set():
+            call.hurry = min(call.hurry, now + self._policy.read_timeout)
+        if now > call.hurry:
+            raise Interrupted("interrupted")
+        if now > latest:
             raise urllib3.exceptions.TimeoutError
 
     def _check_cancel(self) -> None:

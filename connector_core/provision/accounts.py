@@ -51,7 +51,7 @@ class Accounts:
         return Found.at(page, key)
 
     def by_possible_id(self, name: str) -> Found:
-        """As `by_key`, of a name that may be no id at all: some servers call that a bad request (P54)."""
+        """As `by_key`, of a name that may be no id, or none any more: some servers call that a bad request (P54)."""
         try:
             return self.by_key(Key(self.type, name))
         except (NotFound, OperationRefused):
@@ -66,7 +66,7 @@ class Accounts:
         known = self.journal.known(self.type, login) if found.resource is None else None
         if known is None:
             return found
-        found = self.by_key(known.key)
+        found = self.by_possible_id(known.id)
         if found.resource is None:
             return Found.invited(known) if self.journal.is_invited(known) else found
         if not any(is_called(name, login) for name in (found.resource.login, found.resource.email)):

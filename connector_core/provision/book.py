@@ -85,7 +85,7 @@ class Book:
 def _facts(wish: Wish, before: Found, reactivated: bool) -> Facts:
     return Facts(
         kind=wish.kind, type=wish.type, key=wish.key, login=login_of(wish, before), entitlement=wish.role,
-        wanted=wish.account, before=_snapshot(before), reactivated=reactivated,
+        wanted=wish.account, before=_snapshot(before), reactivated=reactivated, as_of=wish.as_of,
     )  # fmt: skip
 
 

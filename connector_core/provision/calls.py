@@ -62,8 +62,8 @@ class Calls:
         :raises Overdue: it did not come back in time; from then on nothing of it leaves any more.
         :raises GuardRefused: it wanted to write, and no ``on_write`` is there to allow it.
         """
-        call = _Call(ask, self.ahead, writes=on_write is not None)
         ends, stopping = self.clock.monotonic() + self.deadline, False
+        call = _Call(ask, self.ahead, writes=on_write is not None)
         try:
             while True:
                 event = call.next(_TICK)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from attrs import evolve, frozen
 
 from connector_core.errors import AmbiguousName, UnknownName, UsageError
-from connector_core.model import EntitlementKey, Key, NewAccount, Operation, OperationKind
+from connector_core.model import EntitlementKey, Key, NewAccount, Operation
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.wishes import Found, Wish
 
@@ -28,10 +28,10 @@ class Requests:
     def create(self, account: NewAccount) -> Operation:
         """An account, enabled; one that exists is left as it is."""
         engine = self.engine
-        login = _checked(account.login)
+        login, as_of = _checked(account.login), engine.journal.newest()
         found = engine.accounts.find(login)
-        wish = self._wish("create_account", found, Wish(kind="create_account", type=engine.account_type, login=login))
-        wish = evolve(wish, account=account)
+        base = Wish(kind="create_account", type=engine.account_type, login=login, account=account, as_of=as_of)
+        wish = self._wish(found, base)
         if found.resource is None and engine.journal.was_invited(engine.account_type, login):
             return engine.unchanged(wish, found, "invited before, and not visible yet")
         if found.resource is None or found.there:
@@ -50,10 +50,11 @@ class Requests:
     def grant(self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None) -> Operation:
         """The entitlement held; a disabled account is enabled first."""
         found, key = self._find(user)
-        if found.resource is None:
-            raise self._unknown(user)
         base = Wish(kind="grant", type=self.engine.account_type, key=key, entitlement=entitlement, expected=expected)
-        wish = self._wish("grant", found, base)
+        if found.resource is None:
+            base.require_expected(found)
+            raise self._unknown(user)
+        wish = self._wish(found, base)
         return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found)
 
     def role(self, name: str) -> EntitlementKey:
@@ -80,19 +81,19 @@ class Requests:
             found = accounts.find(name)
         return found, found.resource.key if found.resource is not None else None
 
-    def _wish(self, kind: OperationKind, found: Found, wish: Wish) -> Wish:
+    def _wish(self, found: Found, wish: Wish) -> Wish:
         """The wish for that very account."""
         if found.resource is None:
             return wish
         invited = found.resource if found.resource.status == "pending" else None
-        return evolve(wish, kind=kind, key=found.resource.key, login=found.resource.login, invited=invited)
+        return evolve(wish, key=found.resource.key, login=found.resource.login, invited=invited)
 
     # -- taking --------------------------------------------------------------------------------------------
 
     def _take(self, wish: Wish, user: str | Key) -> Operation:
         found, key = self._find(user)
         if found.resource is not None:
-            return self.engine.carry_out(self._wish(wish.kind, found, wish), found)
+            return self.engine.carry_out(self._wish(found, wish), found)
         name = user.id if isinstance(user, Key) else user.strip()
         if not self.engine.journal.was_known(wish.type, name):
             raise self._unknown(user)

@@ -87,7 +87,7 @@ class Wish:
     """One change to one account. ``key`` is None only where no id is known: of an account to create, or long gone.
 
     ``expected``: what the account must hold just before the write, where a plan says so. ``invited``: what stands for
-    the account while it cannot be seen.
+    the account while it cannot be seen. ``as_of``: the newest operation when it was looked up, of an account to create.
     """
 
     kind: OperationKind
@@ -98,6 +98,7 @@ class Wish:
     account: NewAccount | None = None
     expected: frozenset[EntitlementKey] | None = None
     invited: Resource | None = None
+    as_of: int = 0
 
     @property
     def label(self) -> str:

@@ -38,7 +38,10 @@ class Asked:
 
 @frozen(kw_only=True)
 class Facts:
-    """What is written down before anything is done. ``before``: how the account was, for taking it back."""
+    """What is written down before anything is done. ``before``: how the account was, for taking it back.
+
+    ``as_of``: the newest operation when an account that is to be created was looked up.
+    """
 
     kind: OperationKind
     type: str
@@ -48,6 +51,7 @@ class Facts:
     wanted: NewAccount | None = None
     before: Json = None
     reactivated: bool = False
+    as_of: int = 0
 
 
 @frozen(kw_only=True)
@@ -87,7 +91,7 @@ class Journal:
         """
         with transaction(self.db):
             if facts.kind == "create_account" and facts.login is not None:
-                self._refuse_second_creation(facts.login)
+                self._refuse_second_creation(facts.login, facts.as_of)
             return self.insert(facts, asked)
 
     def insert(self, facts: Facts, asked: Asked) -> int:
@@ -148,6 +152,12 @@ class Journal:
     def operation(self, id: int) -> Operation:
         return operation_of(self.db.execute("SELECT * FROM journal WHERE id = ?", (id,)).fetchone())
 
+    def newest(self) -> int:
+        """The number of the newest operation."""
+        query = "SELECT coalesce(max(id), 0) FROM journal WHERE connection = ?"
+        number: int = self.db.execute(query, (self._connection,)).fetchone()[0]
+        return number
+
     def known(self, type: str, login: str) -> Resource | None:
         """The account of that login in the picture, where it is the only one."""
         rows = self.db.execute(
@@ -205,12 +215,16 @@ class Journal:
     def _invited_since(self) -> str:
         return rfc3339(self._clock.now() - PENDING_DAYS * 86_400)
 
-    def _refuse_second_creation(self, login: str) -> None:
-        query = f"SELECT id, state FROM journal WHERE connection = ? AND kind = 'create_account' AND {_OPEN} "
-        row = self.db.execute(query + "AND folded(login) = folded(?)", (self._connection, login)).fetchone()
+    def _refuse_second_creation(self, login: str, as_of: int) -> None:
+        """Also one that ended since the look-up: what that did not show may be there by now."""
+        query = (
+            "SELECT id, state FROM journal WHERE connection = ? AND kind = 'create_account' AND "
+            f"folded(login) = folded(?) AND ({_OPEN} OR (id > ? AND outcome = 'changed'))"
+        )
+        row = self.db.execute(query, (self._connection, login, as_of)).fetchone()
         if row is not None:
             raise Unsettled(
-                f"an earlier creation of {login} (operation {row['id']}) is {row['state']}: it may still take effect",
+                f"another creation of {login} (operation {row['id']}) is {row['state']}: it may still take effect",
                 hint="try again in a minute; until then a second request could create the person twice",
             )
 

@@ -54,15 +54,15 @@ class Reader:
 
         :raises UnknownName: there was no picture then, or no such event.
         """
-        if moment.isdigit():
+        if moment.isdecimal() and len(moment) < 19:  # SQLite's numbers end there
             return self._event_numbered(int(moment))
         try:
             then = datetime.fromisoformat(moment)
-        except ValueError:
+            text = rfc3339((then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp())
+        except (ValueError, OverflowError):
             raise UnknownName(
                 f"{moment!r} is neither an event nor a time", hint="a time looks like 2026-01-31T12:00:00Z"
             ) from None
-        text = rfc3339((then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp())
         event = self._one("SELECT max(id) FROM events WHERE connection = ? AND at <= ?", self._id, text)
         if event is None:
             raise UnknownName(f"there was no picture of {self._name} at {text}", hint=self._first_picture())
@@ -78,8 +78,9 @@ class Reader:
             raise UnknownName(
                 f"{self._name} has no event {number}", hint=f"connector-core syncs {self._name} lists them"
             )
-        if row["status"] is not None and row["event"] is None:
-            raise UnknownName(f"sync {number} is {row['status']}: nothing of it was published")
+        if row["event"] is None and row["at"] is None:
+            what = f"sync {number} is {row['status']}" if row["status"] else f"operation {number} changed nothing"
+            raise UnknownName(f"{what}: nothing of it is in the picture")
         return int(row["event"] or number)
 
     def _first_picture(self) -> str:
@@ -92,7 +93,12 @@ class Reader:
         return Counts(
             user=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.account", self._id),
             role=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.role", self._id),
-            entitlement=self._one("SELECT count(*) FROM entitlements WHERE connection = ?", self._id),
+            entitlement=self._one(
+                "SELECT count(*) FROM entitlements n WHERE connection = ? AND (EXISTS (SELECT 1 FROM resources r "
+                "WHERE r.connection = n.connection AND r.type = n.type AND r.id = n.resource_id) "
+                "OR n.id IN (SELECT entitlement FROM grants))",
+                self._id,
+            ),
             grant=self._one("SELECT count(*) FROM grants WHERE connection = ?", self._id),
         )
 

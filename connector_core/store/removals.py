@@ -139,12 +139,15 @@ AND NOT EXISTS (
 """
 # A grant has ended where its principal was read, the grant was not among what it holds, and what would have shown it
 # is known to have been read: the principal by its id, or the row that gave it before, or a stream that adds up, or
-# everything; or where the principal now holds another of the same exclusive group.
+# everything; or where the principal now holds another of the same exclusive group. What is held on a resource that
+# nobody has seen yet stands until that is proven gone.
 _NOT_HELD = """
     s.state = 'row' AND NOT s.unknown
     AND NOT EXISTS (SELECT 1 FROM json_each(s.held) WHERE value = g.entitlement)
     AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE n.principal_type = g.principal_type
         AND n.principal_id = g.principal_id AND n.entitlement = g.entitlement)
+    AND NOT EXISTS (SELECT 1 FROM entitlements n JOIN temp.unseen u ON u.type = n.type AND u.id = n.resource_id
+        WHERE n.id = g.entitlement)
     AND (s.whole OR (g.beside AND g.source = s.stream) OR g.source IN (SELECT value FROM json_each(:whole))
         OR (:everything AND EXISTS (
             SELECT 1 FROM entitlements n JOIN temp.seen k ON k.type = n.type AND k.id = n.resource_id

@@ -165,17 +165,17 @@ def test_p20_grant_editor_in_the_shape_that_is_set(
     assert operation(server) == sent
 
 
-def test_w5_the_shape_that_entra_sends_is_the_default(server: Server, connect: Connect) -> None:
-    """Flat is the one shape that is known to reach Whimsical."""
+def test_p20_the_rfcs_own_shape_is_the_default(server: Server, connect: Connect) -> None:
+    """A path, as RFC 7644 section 3.5.2 writes it."""
     plugin.provision_grant(connect(), Grant(roles.VIEWER, ADA))
-    assert operation(server)["value"] == {f"{URN}:editor": False}
+    assert operation(server) == {"op": "replace", "path": f"{URN}:editor", "value": False}
 
 
 def test_revoking_editor_makes_a_viewer(server: Server, connect: Connect) -> None:
     """The member stays, without a paid seat."""
     server.say(200, user(False))
     outcome = plugin.provision_revoke(connect(), Grant(roles.EDITOR, ADA))
-    assert operation(server)["value"] == {f"{URN}:editor": False}
+    assert operation(server) == {"op": "replace", "path": f"{URN}:editor", "value": False}
     assert outcome.verified
     assert outcome.after is not None
     assert outcome.after.grants == (Grant(roles.VIEWER, ADA),)
@@ -185,7 +185,7 @@ def test_w17_revoking_viewer_deactivates(server: Server, connect: Connect) -> No
     """A member without any role is no member."""
     server.say(200, user(False, active=False))
     outcome = plugin.provision_revoke(connect(), Grant(roles.VIEWER, ADA))
-    assert operation(server)["value"] == {"active": False}
+    assert operation(server) == {"op": "replace", "path": "active", "value": False}
     assert outcome.verified
     assert outcome.after is not None
     assert (outcome.after.resources[0].status, outcome.after.grants) == ("disabled", ())
@@ -231,7 +231,7 @@ def test_enabling_an_account(server: Server, connect: Connect, active: Any, veri
     """``active: true``, proven by a reply that shows it."""
     server.say(200, user(False, active=active))
     outcome = plugin.provision_enable_account(connect(), USER)
-    assert operation(server)["value"] == {"active": True}
+    assert operation(server) == {"op": "replace", "path": "active", "value": True}
     assert outcome.verified is verified
 
 
