@@ -171,21 +171,25 @@ class Connection:
 
     def plan(
         self, people: str | os.PathLike[str] | None = None, *, prune: bool = False, undo: int | None = None,
-        on_progress: Callable[[Progress], None] | None = None,
+        include_protected: bool = False, on_progress: Callable[[Progress], None] | None = None,
     ) -> Plan:  # fmt: skip
         """What has to be done so that everybody has what the CSV file ``people`` says; a fresh sync is made first.
 
         :param prune: remove accounts that the file does not name; else they are left alone.
         :param undo: with no file, take back the plan that this apply carried out; the last one where None.
+        :param include_protected: also plan what takes access from protected accounts; else they are kept.
         :raises IncompleteError: the sync was not complete.
-        :raises ConfigurationError: the file is wrong; each line is named.
+        :raises UsageError: the file is wrong; each line is named.
         """
         from connector_core.planning import make_plan, require_complete
 
         require_complete(self.sync(on_progress=on_progress))
         with self._session(self._connector()) as session, self._reading() as reader:
             path = None if people is None else Path(people)
-            return make_plan(self.config, session, reader, self._context.clock, path=path, prune=prune, undo=undo)
+            return make_plan(
+                self.config, session, reader, self._context.clock, path=path, prune=prune, undo=undo,
+                include_protected=include_protected,
+            )  # fmt: skip
 
     def apply(
         self, plan: Plan, *, limits: Limits | None = None, on_line: Callable[[Line], None] | None = None,
@@ -203,9 +207,16 @@ class Connection:
         (limits or Limits()).check(plan)
         with self._provisioning(self._connector(), {**terms, "yes": True}) as engine:
             require_complete(self.sync(on_progress=on_progress))
+
+            def told(line: Line) -> None:
+                if line.operation is not None:
+                    self._announce(line.operation, engine)
+                if on_line is not None:
+                    on_line(line)
+
             with self._reading() as reader:
                 db = engine.journal.db
-                return apply_plan(plan, self.config, engine.session, reader, engine, self._path, db, on_line)
+                return apply_plan(plan, self.config, engine.session, reader, engine, self._path, db, told)
 
     def operations(self, *, user: str | None = None, limit: int | None = None) -> tuple[Operation, ...]:
         """The journal, newest first."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from connector_core.config import ConnectionConfig
-from connector_core.errors import ConnectorCoreError, Interrupted
+from connector_core.errors import ConnectorCoreError, Interrupted, UsageError
 from connector_core.model import ChangeCounts, ErrorInfo, SyncReport, SyncStatus
 from connector_core.provision.engine import WriteAhead
 from connector_core.session import Session
@@ -49,6 +49,8 @@ class SyncRun:
             self.on_event(event)
 
     def __call__(self, session: Session) -> SyncReport:
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"{self.workers} workers could read nothing", hint="1 or more, or none said")
         connection = connection_id(self.db, self.config.name, self.config.connector)
         with exclusive(self.path, self.db, self.config.name, self.context.clock):
             policy = self.context.sync_policy or SyncPolicy()
@@ -93,9 +95,7 @@ class SyncRun:
             log.add("warning", f"{why_not}; beginning anew")
         return log.sync
 
-    def _fail(
-        self, sync: int, error: ConnectorCoreError, took: tuple[float, int], mask: Callable[[str], str]
-    ) -> None:
+    def _fail(self, sync: int, error: ConnectorCoreError, took: tuple[float, int], mask: Callable[[str], str]) -> None:
         assert self._log is not None
         interrupted = isinstance(error, Interrupted)
         error.message, error.hint = mask(error.message), error.hint and mask(error.hint)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from attrs import define
+from attrs import define, field
 
 from connector_core.connection import Connection
 from connector_core.host import Host
@@ -33,7 +33,7 @@ class Office:
     workspace: Workspace
     app: ScimApp
     url: str = ""
-    asked: list[tuple[str, str]] = []
+    asked: list[tuple[str, str]] = field(factory=list)
     before: Meddle = lambda method, target: None
     after: Callable[[str, str], None] = lambda method, target: None
 
@@ -73,7 +73,6 @@ def office(people: Mapping[str, str | None] | int = 0, **switches: Any) -> Itera
     """A workspace of these people by login and role; of so many viewers ``p1@example.com`` and on, where a number."""
     workspace = Workspace(seed=1)
     served = Office(workspace, ScimApp(workspace, token=TOKEN, switches=Switches(default_role=False, **switches)))
-    served.asked = []
     served.add({login(n): "viewer" for n in range(1, people + 1)} if isinstance(people, int) else people)
     with LoopbackServer(served) as server:
         served.url = server.url

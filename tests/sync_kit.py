@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import attrs
-import connector_core_whimsical.plugin as whimsical
 from attrs import frozen
 
+import connector_core_whimsical.plugin as whimsical
 from connector_core.clock import Clock
 from connector_core.connection import Connection
 from connector_core.hookspecs import hookimpl
@@ -146,12 +146,9 @@ def role_of(flag: bool | None) -> str | None:
     return None if flag is None else "editor" if flag else "viewer"
 
 
-def connect(db: Path, site: Site | str, *, plugin: object = whimsical, clock: Clock | None = None, **more: Any) -> Connection:
-    """The connection ``whimsical`` to a site; settings and the host's ``sync_policy`` can be given."""
-    policy = more.pop("policy", None)
-    host = Host(
-        db=db, plugins={"whimsical": plugin}, installed=False, sync_policy=policy, http_policy=HASTE, clock=clock
-    )
+def connect(db: Path, site: Site | str, *, clock: Clock | None = None, **more: Any) -> Connection:
+    """The connection ``whimsical`` to a site, with more settings; its ``host`` comes with it."""
+    host = Host(db=db, plugins={"whimsical": whimsical}, installed=False, http_policy=HASTE, clock=clock)
     url = site if isinstance(site, str) else site.url
     connection = host.connection("whimsical", settings={"token": "sandbox", "base_url": url, **more}, managed=True)
     connection.host = host  # type: ignore[attr-defined]
@@ -231,7 +228,9 @@ class Script:
     A page may be an exception, or a function of the cursor. What is not in ``single`` is gone.
     """
 
-    def __init__(self, pages: Mapping[Any, Answer], *, single: Mapping[Key, Page | BaseException] | None = None) -> None:
+    def __init__(
+        self, pages: Mapping[Any, Answer], *, single: Mapping[Key, Page | BaseException] | None = None
+    ) -> None:
         self.pages = dict(pages)
         self.single = dict(single or {})
         self.asked: list[Any] = []
@@ -274,7 +273,9 @@ class Script:
             raise answer
         return answer
 
-    def connect(self, db: Path, *, clock: Clock | None = None, policy: SyncPolicy | None = None, **more: Any) -> Connection:
+    def connect(
+        self, db: Path, *, clock: Clock | None = None, policy: SyncPolicy | None = None, **more: Any
+    ) -> Connection:
         host = Host(db=db, plugins={"script": self}, installed=False, clock=clock, sync_policy=policy)
         connection = host.connection("script", settings=more)
         connection.host = host  # type: ignore[attr-defined]

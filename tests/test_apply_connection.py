@@ -80,21 +80,20 @@ def test_repeating_an_apply_changes_nothing(tmp_path: Path) -> None:
 def test_operation_finished_is_announced_for_each_line(tmp_path: Path) -> None:
     """Plugins hear of each operation; one that fails stops nothing."""
 
-    class Listener:
-        heard: list[Operation] = []
+    heard: list[Operation] = []
 
+    class Listener:
         @hookimpl
         def operation_finished(self, operation: Operation) -> None:
-            self.heard.append(operation)
+            heard.append(operation)
             raise RuntimeError("a listener that fails")
 
-    listener = Listener()
-    host = Host(tmp_path / "state.db", clock=FakeClock(), plugins={"listener": listener})
+    host = Host(tmp_path / "state.db", clock=FakeClock(), plugins={"listener": Listener()})
     with office(STAFF) as served:
         connection = connect(served, tmp_path, host=host)
         report = connection.apply(connection.plan(csv_of(tmp_path, WANTED)))
         assert report.status == "complete"
-        assert listener.heard == [line.operation for line in report.lines]
+        assert heard == [line.operation for line in report.lines]
 
 
 # -- refused before anything is written ------------------------------------------------------------------------
@@ -109,10 +108,13 @@ def planned(served: Office, folder: Path, wanted: Any = WANTED, **how: Any) -> P
 @pytest.mark.parametrize(
     ("meanwhile", "message"),
     [
-        (lambda w, id: w.replace(evolve(w.get(id("ada@example.com")), active=False)), "ada@example.com is gone"),
-        (lambda w, id: w.remove(id("bob@example.com")), "bob@example.com is gone"),
-        (lambda w, id: w.add("EVE@example.com", role=False), "eve@example.com is there already and holds viewer"),
-        (lambda w, id: (w.remove(id("bob@example.com")), w.add("bob@example.com", role=False)), "another account now"),
+        (lambda w, find: w.replace(evolve(w.get(find("ada@example.com")), active=False)), "ada@example.com is gone"),
+        (lambda w, find: w.remove(find("bob@example.com")), "bob@example.com is gone"),
+        (lambda w, find: w.add("EVE@example.com", role=False), "eve@example.com is there already and holds viewer"),
+        (
+            lambda w, find: (w.remove(find("bob@example.com")), w.add("bob@example.com", role=False)),
+            "another account now",
+        ),
     ],
 )
 def test_p60_an_account_that_differs_stops_everything(tmp_path: Path, meanwhile: Any, message: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from cli_kit import Done, Home
-from plan_kit import TOKEN, UNSAFE, Office, connect, csv_of, login, office
+from plan_kit import TOKEN, UNSAFE, Office, csv_of, login, office
 
 from connector_core.store.database import open_reader
 

@@ -87,22 +87,20 @@ def operation(home: Home, *arguments: str, code: int = 0) -> Any:
 
 def test_each_operation_and_its_repetition(bench: Bench) -> None:
     """Changed, then unchanged: exit 0, no second write, and no --yes for what is so already. No sync has run."""
-    written = 0
-    for arguments in (
+    requests = (
         ("create-user", "whimsical", "Eve@Example.com", "--role", "viewer", "--given-name", "Eve"),
         ("grant", "whimsical", "editor", "EVE@example.com"),
         ("revoke", "whimsical", "role:editor", "eve@example.com"),
         ("revoke", "whimsical", "role:viewer:assigned", "eve@example.com", "--yes"),
         ("delete-user", "whimsical", "bob@example.com", "--yes"),
-    ):
+    )
+    for number, arguments in enumerate(requests, 1):
         first = operation(bench, *arguments)
         assert set(first) == KEYS
         assert (first["state"], first["outcome"], first["verified"], first["error"]) == ("done", "changed", True, None)
-        written += 1
-        assert bench.served.writes() == written
         again = operation(bench, *(a for a in arguments if a != "--yes"))
         assert (again["state"], again["outcome"]) == ("done", "unchanged")
-        assert bench.served.writes() == written
+        assert bench.served.writes() == number
     assert bench.served.truth == {"ada@example.com": "editor", "cyd@example.com": "viewer"}
 
 

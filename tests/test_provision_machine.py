@@ -115,7 +115,8 @@ class Provisioning(RuleBasedStateMachine):
         if operation.state == "failed":
             assert here.truth() == truth or operation.kind == "grant"  # enabled first, and then refused
         if operation.state == "done" and operation.outcome == "changed":
-            self.require_as_wished(method, *arguments)
+            if operation.verified:  # what was accepted and is not to be seen may be an invitation
+                self.require_as_wished(method, *arguments)
             again = getattr(here.connection, method)(*arguments, **terms)
             assert again.outcome == "unchanged"
             assert here.faults.writes().total() - writes == sent
@@ -149,7 +150,7 @@ def test_no_divergence_whatever_happens() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Provisioning,
         settings=settings(
-            max_examples=25, stateful_step_count=15, deadline=None, derandomize=True, database=None,
+            max_examples=12, stateful_step_count=12, deadline=None, derandomize=True, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

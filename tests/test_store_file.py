@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sync_kit import Script, assert_sound, dump, first, opened, users
 
 from connector_core.errors import NoPicture, StateError
+from connector_core.model import AccessRow, Cursor
 from connector_core.store import database
 from connector_core.store.database import NEWEST, open_reader, open_writer, transaction
-from sync_kit import Script, assert_sound, dump, first, opened, picture, users
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 
@@ -143,13 +144,12 @@ def test_a_folder_in_place_of_the_file_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", range(1, 60, 4))
-def test_a_migration_that_dies_half_way_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int) -> None:
+def test_a_migration_that_dies_half_way_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
     """Whichever statement the first opening dies at, the next one makes the file whole."""
     db = tmp_path / "s.db"
     left = [stop]
-
-    def trace(statement: str) -> None:
-        left[0] -= 1
 
     class Dies(sqlite3.Connection):
         def execute(self, *arguments: Any) -> Any:
@@ -184,12 +184,13 @@ def test_many_processes_make_the_same_file_at_once(tmp_path: Path) -> None:
         "for _ in range(5):\n"
         "    (open_writer(db)).close(); r = open_reader(db); r.execute('SELECT * FROM access').fetchall(); r.close()\n"
     )
-    all = [subprocess.Popen([sys.executable, "-c", program, str(db)], stdin=subprocess.PIPE, text=True) for _ in range(4)]
-    for process in all:
+    command = [sys.executable, "-c", program, str(db)]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(4)]
+    for process in processes:
         assert process.stdin
         process.stdin.write("\n")
         process.stdin.close()
-    assert [process.wait(60) for process in all] == [0] * 4
+    assert [process.wait(60) for process in processes] == [0] * 4
     assert_sound(db)
 
 
@@ -220,19 +221,13 @@ def test_many_threads_make_the_same_file_at_once(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_old_picture(tmp_path: Path) -> None:
     """A sync that finds no more room says so, and the picture stays as it was; with room, the sync goes on."""
     db = tmp_path / "s.db"
-    names = [f"u{n}" for n in range(3000)]
-    synced(db, *names[:10])
+    synced(db, *[f"u{n}" for n in range(10)])
     before = dump(db, "access", "changes")
-    many = {("users", n): users(*names[n * 100 : n * 100 + 100], next=(() if n == 29 else (next(n),))) for n in range(30)}
-    script = Script({None: first("users"), **many})
-    connection = script.connect(db)
     program = (
         "import resource, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from sync_kit import *; from connector_core.errors import StateError; from test_store_file import next\n"
-        "names = [f'u{n}' for n in range(3000)]\n"
-        "many = {('users', n): users(*names[n * 100 : n * 100 + 100], next=(() if n == 29 else (next(n),))) for n in range(30)}\n"
+        "from sync_kit import *; from connector_core.errors import StateError; from test_store_file import many\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n"
-        "try: Script({None: first('users'), **many}).connect(Path(sys.argv[2])).sync()\n"
+        "try: many().connect(Path(sys.argv[2])).sync()\n"
         "except StateError as error: print(error, error.hint); sys.exit(7)\n"
     )
     here = str(Path(__file__).parent)
@@ -241,15 +236,18 @@ def test_a_full_disk_leaves_the_old_picture(tmp_path: Path) -> None:
     assert str(db) in ended.stdout and "free space" in ended.stdout
     assert dump(db, "access", "changes") == before
     assert_sound(db)
-    report = connection.sync()
+    report = many().connect(db).sync()
     assert (report.sync.status, report.sync.resumed, report.counts.user) == ("complete", True, 3000)
     assert_sound(db)
 
 
-def next(n: int) -> Any:
-    from connector_core.model import Cursor
-
-    return Cursor("users", n + 1)
+def many() -> Script:
+    """3,000 people on 30 pages."""
+    pages = {}
+    for n in range(30):
+        names = [f"u{n * 100 + m}" for m in range(100)]
+        pages["users", n] = users(*names, next=() if n == 29 else (Cursor("users", n + 1),))
+    return Script({None: first("users"), **pages})
 
 
 def test_a_damaged_file_is_said(tmp_path: Path) -> None:
@@ -295,7 +293,7 @@ def test_what_goes_wrong_in_the_caller_is_not_blamed_on_the_file(tmp_path: Path)
 
     with pytest.raises(BrokenPipeError):
         script.connect(tmp_path / "s.db").sync(on_progress=on_progress)
-    assert picture(script.connect(tmp_path / "s.db")) if script.connect(tmp_path / "s.db").sync().sync.resumed else False
+    assert script.connect(tmp_path / "s.db").sync().sync.resumed
 
 
 def test_any_sqlite_tool_can_read_the_views(tmp_path: Path) -> None:
@@ -306,6 +304,4 @@ def test_any_sqlite_tool_can_read_the_views(tmp_path: Path) -> None:
         assert isinstance(dump(db, view)[0], list)
     with opened(db) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(access)")]
-        from connector_core.model import AccessRow
-
         assert columns == list(AccessRow.__annotations__)

@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from connector_core.errors import ApplicationError, ProtocolError, StreamExpired
-from connector_core.model import Cursor, Key, Page, Rejected, Span
-from connector_core.sync import SyncPolicy
-from connector_core.testing import FakeClock, Switches
+from attrs import evolve
 from sync_kit import (
     Asked,
     Document,
@@ -26,6 +22,11 @@ from sync_kit import (
     user,
     users,
 )
+
+from connector_core.errors import ApplicationError, ProtocolError, StreamExpired
+from connector_core.model import Cursor, Key, Page, Rejected, Span
+from connector_core.sync import SyncPolicy
+from connector_core.testing import FakeClock, Switches
 
 
 @pytest.fixture
@@ -52,9 +53,7 @@ def test_any_page_size_and_any_number_of_workers_give_the_same(db: Path, page_si
 @pytest.mark.parametrize("people", [0, 1, 2, 5, 6])
 @pytest.mark.parametrize("total", ["grand", "page", "text", "absent"])
 @pytest.mark.parametrize("paging", ["off", "offered", "only"])
-def test_p02_p12_p13_every_kind_of_total_and_paging_is_complete(
-    db: Path, people: int, total: Any, paging: Any
-) -> None:
+def test_p02_p12_p13_every_kind_of_total_and_paging_is_complete(db: Path, people: int, total: Any, paging: Any) -> None:
     """Totals of the page's own length, as text or absent, by index or by cursor: all is read, and known to be all."""
     with Site(people, switches=Switches(total=total, cursor_paging=paging)) as site:
         report = connect(db, site, page_size=3).sync()
@@ -107,7 +106,11 @@ def join(count: int) -> Callable[[Site], None]:
 
 
 def both(*acts: Callable[[Site], None]) -> Callable[[Site], None]:
-    return lambda site: [act(site) for act in acts][0]
+    def act(site: Site) -> None:
+        for one in acts:
+            one(site)
+
+    return act
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 5])
@@ -299,7 +302,9 @@ def test_p16_a_list_that_never_ends_is_given_up(db: Path) -> None:
 def test_p16_empty_pages_without_end_are_cut_and_not_complete(db: Path) -> None:
     """Cursors may bring empty pages (P08), but not for ever; a walk that we cut off is not the end of the list."""
     endless = Script({None: first("users")})
-    endless.pages = _Endless(endless.pages, lambda n: Page(next=(Cursor("users", n + 1),)) if n else users("a", next=(Cursor("users", 1),)))
+    endless.pages = _Endless(
+        endless.pages, lambda n: Page(next=(Cursor("users", n + 1),)) if n else users("a", next=(Cursor("users", 1),))
+    )
     report = endless.connect(db).sync()
     assert report.sync.status == "incomplete" and "never said that its list had ended" in str(report.sync.reason)
     assert report.counts.user == 1 and len(endless.asked) < 250
@@ -370,7 +375,11 @@ def test_p13_three_times_at_most(db: Path, times: int, status: str) -> None:
             raise StreamExpired("the cursor has expired")
         return users("bo", total=2)
 
-    pages = {None: first("users"), ("users", 0): users("ada", next=(Cursor("users", 1),), total=2), ("users", 1): second}
+    pages = {
+        None: first("users"),
+        ("users", 0): users("ada", next=(Cursor("users", 1),), total=2),
+        ("users", 1): second,
+    }
     connection = Script(pages).connect(db)
     if status == "failed":
         with pytest.raises(StreamExpired):
@@ -396,6 +405,45 @@ def test_p13_a_second_reading_that_expires_keeps_the_first(db: Path) -> None:
     script = Script({None: first("users"), ("users", 0): zero, ("users", 1): one})
     assert script.connect(db).sync().sync.status == "complete"
     assert [a for a in script.asked if a and a[1] == 0] == [("users", 0)] * 3
+
+
+def test_p03_an_unreadable_row_does_not_keep_a_walk_alive(db: Path) -> None:
+    """Every page is the first, and one row of it has no id: that row is not news, the walk ends."""
+    again = users("ada", "bo", rejected=(Rejected(reason="no id"),))
+    endless = Script({None: first("users")})
+    endless.pages = _Endless(endless.pages, lambda n: evolve(again, next=(Cursor("users", n + 1),)))
+    report = endless.connect(db).sync()
+    assert (report.sync.status, report.rejected) == ("incomplete", 2) and len(endless.asked) < 10
+
+
+def test_a_page_of_unreadable_rows_is_no_end(db: Path) -> None:
+    """Rows without an id prove nothing about the pages behind them."""
+    bad = tuple(Rejected(reason="no id") for _ in range(3))
+    script = Script(
+        {
+            None: first("users"),
+            ("users", 0): users("ada", next=(Cursor("users", 1),)),
+            ("users", 1): Page(rejected=bad, next=(Cursor("users", 2),)),
+            ("users", 2): users("bo"),
+        }
+    )
+    report = script.connect(db).sync()
+    assert (report.sync.status, report.rejected, report.counts.user) == ("incomplete", 3, 2)
+
+
+def test_a_row_unreadable_in_both_readings_is_listed_in_both(db: Path) -> None:
+    """A page of nothing but unreadable rows is as new in the second reading as it was in the first."""
+    bad = tuple(Rejected(reason="bad", key=Key("user", f"x{n}")) for n in range(3))
+    script = Script(
+        {
+            None: first("users"),
+            ("users", 0): users("ada", next=(Cursor("users", 1),), total=9),
+            ("users", 1): Page(rejected=bad, next=(Cursor("users", 2),), total=9),
+            ("users", 2): users("bo", total=9),
+        }
+    )
+    script.connect(db).sync()
+    assert script.asked.count(("users", 2)) == 2
 
 
 # -- streams that share resources -----------------------------------------------------------------------------------

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from connector_core.errors import ApplicationError
-from connector_core.model import Cursor, Key, Page
 from sync_kit import (
     Script,
     assert_sound,
@@ -23,6 +20,9 @@ from sync_kit import (
     user,
     viewer,
 )
+
+from connector_core.errors import ApplicationError
+from connector_core.model import Cursor, Key, Page
 
 
 @pytest.fixture

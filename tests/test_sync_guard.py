@@ -7,10 +7,6 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-
-from connector_core.store.removals import Losses
-from connector_core.sync.guard import Guard
-from connector_core.testing import Workspace
 from sync_kit import (
     Asked,
     Document,
@@ -29,7 +25,11 @@ from sync_kit import (
     user,
     users,
 )
+
 from connector_core.model import Key, Page
+from connector_core.store.removals import Losses
+from connector_core.sync.guard import Guard
+from connector_core.testing import Workspace
 
 
 @pytest.fixture
@@ -53,11 +53,17 @@ EDGES = [  # lost, of, held
 @pytest.mark.parametrize("lost, of, held", EDGES)
 def test_the_limits_are_exactly_as_written(lost: int, of: int, held: bool) -> None:
     """Over 20 % and at least 10, or over 500, or all of at least 3: of accounts, and of grants on listed ones."""
-    for losses in (Losses(unseen=lost, accounts=of, ended=0, grants=of), Losses(unseen=0, accounts=of, ended=lost, grants=of)):
+    for losses in (
+        Losses(unseen=lost, accounts=of, ended=0, grants=of),
+        Losses(unseen=0, accounts=of, ended=lost, grants=of),
+    ):
         assert (Guard().objection(losses, address_changed=False) is not None) == held
 
 
-@pytest.mark.parametrize("people, leavers, status", [(50, 10, "complete"), (50, 11, "held"), (3, 3, "held"), (2, 2, "complete"), (45, 9, "complete")])
+@pytest.mark.parametrize(
+    "people, leavers, status",
+    [(50, 10, "complete"), (50, 11, "held"), (3, 3, "held"), (2, 2, "complete"), (45, 9, "complete")],
+)
 def test_leavers_at_the_limit(db: Path, people: int, leavers: int, status: str) -> None:
     """Exactly 20 % may leave, one more is held; and a held sync changes nothing."""
     with Site(people) as site:
@@ -118,7 +124,9 @@ def nobody(asked: Asked, document: Document) -> Document:
 
 
 @pytest.mark.parametrize("people", [3, 30, 200])
-@pytest.mark.parametrize("trick", [nobody, hide(2), hide(3), hide(10)], ids=["nobody", "half", "two thirds", "nine tenths"])
+@pytest.mark.parametrize(
+    "trick", [nobody, hide(2), hide(3), hide(10)], ids=["nobody", "half", "two thirds", "nine tenths"]
+)
 def test_a_server_that_shows_too_few_for_one_sync_ends_no_grant(db: Path, people: int, trick: object) -> None:
     """An empty list, or a part of it, for one sync: the picture stays, and the next sync finds all as it was."""
     with Site(people) as site:

@@ -9,10 +9,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-
-from connector_core.errors import UnknownName
-from connector_core.model import Key, Page
-from connector_core.testing import FakeClock
 from sync_kit import (
     Script,
     Site,
@@ -32,6 +28,10 @@ from sync_kit import (
     users,
     viewer,
 )
+
+from connector_core.errors import UnknownName
+from connector_core.model import Key, Page
+from connector_core.testing import FakeClock
 
 
 @pytest.fixture
@@ -81,7 +81,8 @@ class World:
     def _page(self, names: list[str]) -> Page:
         rng = self._rng
         people = tuple(
-            user(n, name=rng.choice("XYZ"), status=rng.choice(("enabled", "enabled", "disabled", "unknown"))) for n in names
+            user(n, name=rng.choice("XYZ"), status=rng.choice(("enabled", "enabled", "disabled", "unknown")))
+            for n in names
         )
         roles = tuple(rng.choice((editor, viewer))(n) for n in names if rng.random() < 0.8)
         return Page(resources=people, grants=roles, unknown=tuple(Key("user", n) for n in names if rng.random() < 0.1))
@@ -113,7 +114,9 @@ def test_the_picture_of_a_workspace_at_any_event(db: Path, seed: int) -> None:
             assert rows(connection, at=event) == then == rows(connection, at=moment)
 
 
-@pytest.mark.parametrize("moment", ["99", "99999999999999999999", "²", "yesterday", "1999-01-01", "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize(
+    "moment", ["99", "99999999999999999999", "²", "yesterday", "1999-01-01", "0001-01-01T00:00:00+14:00"]
+)
 def test_a_moment_without_a_picture_is_refused_in_words(db: Path, moment: str) -> None:
     """Numbers and times that there was no picture at are a usage error, whatever they look like."""
     connection = Script({None: first("users"), ("users", 0): users("ada")}).connect(db)
@@ -125,7 +128,9 @@ def test_a_moment_without_a_picture_is_refused_in_words(db: Path, moment: str) -
 def test_since_is_when_it_began_and_not_when_it_was_last_altered(db: Path) -> None:
     """A renamed account holds its role since it was given, and is there since it joined."""
     clock = FakeClock()
-    script = Script({None: first("users"), ("users", 0): Page(resources=(user("ada"), user("bo")), grants=(editor("ada"),))})
+    script = Script(
+        {None: first("users"), ("users", 0): Page(resources=(user("ada"), user("bo")), grants=(editor("ada"),))}
+    )
     script.connect(db, clock=clock).sync()
     since = {r.since for r in rows(script.connect(db))}
     clock.advance(86_400)
@@ -189,7 +194,9 @@ def test_a_grant_that_came_and_one_that_went(db: Path) -> None:
 def test_a_rename_is_one_row_for_each_field(db: Path) -> None:
     """Name, login, e-mail, status and profile are compared field by field."""
     before = Page(resources=(user("ada", name="Ada", email="a@example.com"),), grants=(editor("ada"),))
-    renamed = user("ada", name="Ada L.", email="b@example.com", login="ada.l@example.com", status="unknown", profile={"x": 1})
+    renamed = user(
+        "ada", name="Ada L.", email="b@example.com", login="ada.l@example.com", status="unknown", profile={"x": 1}
+    )
     assert after(db, before, Page(resources=(renamed,), grants=(editor("ada"),))) == [
         ("changed", "ada.l@example.com", "email", "a@example.com", "b@example.com"),
         ("changed", "ada.l@example.com", "login", "ada@example.com", "ada.l@example.com"),
@@ -207,7 +214,9 @@ def test_a_shuffled_workspace_changes_by_exactly_what_was_shuffled(db: Path) -> 
         day = site.workspace.shuffle(5)
         counts = connection.sync().changes
         assert (counts.added, counts.removed, counts.changed) == (6, 4, 3)
-        by_kind = {kind: {c[1] for c in changed(connection) if c[0] == kind} for kind in ("added", "removed", "changed")}
+        by_kind = {
+            kind: {c[1] for c in changed(connection) if c[0] == kind} for kind in ("added", "removed", "changed")
+        }
         assert by_kind == {"added": set(day.joined), "removed": set(day.left), "changed": set(day.changed)}
 
 
@@ -218,7 +227,9 @@ def test_changes_name_their_sync(db: Path) -> None:
 
     def during(cursor: object) -> Page:
         with opened(db) as connection:
-            connection.execute("INSERT INTO events (connection, kind, at) VALUES (1, 'operation', '2026-01-01T00:00:00.000Z')")
+            connection.execute(
+                "INSERT INTO events (connection, kind, at) VALUES (1, 'operation', '2026-01-01T00:00:00.000Z')"
+            )
         return users("ada", "bo")
 
     script.pages["users", 0] = during

@@ -12,10 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from connector_core.errors import Busy, ConnectorCoreError, Interrupted, PluginError, UsageError
-from connector_core.model import Cursor, Page
-from connector_core.sync import Progress, SyncPolicy
 from sync_kit import (
     Asked,
     Forks,
@@ -29,6 +25,10 @@ from sync_kit import (
     picture,
     users,
 )
+
+from connector_core.errors import Busy, ConnectorCoreError, Interrupted, PluginError, UsageError
+from connector_core.model import Cursor, Page
+from connector_core.sync import Progress, SyncPolicy
 
 
 @pytest.fixture
@@ -236,16 +236,22 @@ def test_no_more_pages_are_asked_for_at_once_than_workers(db: Path) -> None:
 def test_progress_is_told_while_it_reads(db: Path) -> None:
     """Pages, people and the total, growing, from the caller's own thread."""
     told: list[Progress] = []
-    here = threading.current_thread()
+    threads: set[threading.Thread] = set()
+
+    def on_progress(progress: Progress) -> None:
+        told.append(progress)
+        threads.add(threading.current_thread())
+
     with Site(30) as site:
-        connect(db, site, page_size=10).sync(on_progress=lambda p: told.append(p) or here is threading.current_thread() or 1 / 0)  # type: ignore[func-returns-value,arg-type]
+        connect(db, site, page_size=10).sync(on_progress=on_progress)
+    assert threads == {threading.current_thread()}
     assert told[-1].resources == 32 and told[-1].total == 30 and told[-1].requests == 4
     assert [p.pages for p in told] == sorted(p.pages for p in told)
 
 
-def test_requests_and_pages_are_counted_over_all_sittings(db: Path) -> None:
-    """The figures of a resumed sync are those of all its processes, look-ups and refused requests included."""
-    with Site(30) as site, Forks() as forks:
+def test_requests_and_pages_are_counted(db: Path) -> None:
+    """Every request is counted once, look-ups and those that reached nobody included."""
+    with Site(30) as site:
         connection = connect(db, site, page_size=10)
         connection.sync()
         site.workspace.remove(site.workspace.users()[0].id)
@@ -274,7 +280,8 @@ def test_a_failing_announcement_is_logged_and_no_failure(db: Path) -> None:
 def test_the_token_is_in_no_log_and_nowhere_in_the_file(db: Path) -> None:
     """A server that echoes the token does not get it into the state."""
     with Site(3) as site:
-        site.after = lambda asked, document: {**document, "Resources": [{"id": "1", "userName": 1, "sandbox": "sandbox"}]}
+        row = {"id": "1", "userName": 1, "sandbox": "sandbox"}
+        site.after = lambda asked, document: {**document, "Resources": [row]}
         connect(db, site).sync()
     assert b"sandbox" not in db.read_bytes()
 
@@ -286,7 +293,8 @@ def test_two_processes_sync_two_connections_into_one_file_at_once(tmp_path: Path
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from sync_kit import *\n"
         "names = [f'u{n}' for n in range(400)]\n"
-        "pages = {('users', i): users(*names[i*10:i*10+10], next=(Cursor('users', i+1),) if i < 39 else ()) for i in range(40)}\n"
+        "after = lambda i: (Cursor('users', i + 1),) if i < 39 else ()\n"
+        "pages = {('users', i): users(*names[i * 10:i * 10 + 10], next=after(i)) for i in range(40)}\n"
         "script = Script({None: first('users'), **pages})\n"
         "host = Host(db=sys.argv[2], plugins={'script': script}, installed=False)\n"
         "for _ in range(3): assert host.connection(sys.argv[3], connector='script').sync().counts.user == 400\n"

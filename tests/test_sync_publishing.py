@@ -8,10 +8,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-
-from connector_core.errors import ApplicationError, CredentialsRefused, NoPicture, RowRejected, Unreachable
-from connector_core.model import Cursor, Key, Page, Rejected
-from connector_core.testing import Switches
 from sync_kit import (
     EDITOR,
     VIEWER,
@@ -34,6 +30,10 @@ from sync_kit import (
     viewer,
 )
 
+from connector_core.errors import ApplicationError, CredentialsRefused, NoPicture, RowRejected, Unreachable
+from connector_core.model import Cursor, Key, Page, Rejected
+from connector_core.testing import Switches
+
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Path]:
@@ -46,7 +46,7 @@ def db(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_views_show_published_syncs_only(db: Path) -> None:
-    """While a sync runs, another connection sees the picture of the one before, in every view, up to the last moment."""
+    """While a sync runs, others see the picture of the one before, in every view, up to the last moment."""
     with Site(30) as site:
         connection = connect(db, site, page_size=5)
         connection.sync()
@@ -179,7 +179,11 @@ def test_a_grant_beside_its_holder_may_come_on_another_page(db: Path) -> None:
     }
     Script(pages).connect(db).sync()
     pages["all", 0] = Page(resources=(user("ada"),), next=(), total=2)
-    report = Script(pages, single={Key("user", "bo"): Page(resources=(user("bo"),), grants=(editor("bo"),))}).connect(db).sync()
+    report = (
+        Script(pages, single={Key("user", "bo"): Page(resources=(user("bo"),), grants=(editor("bo"),))})
+        .connect(db)
+        .sync()
+    )
     assert (report.sync.status, report.counts.grant) == ("incomplete", 2)
 
 
@@ -277,7 +281,7 @@ def test_a_connector_that_cannot_look_up_needs_a_whole_listing(db: Path) -> None
 
 
 def test_an_unreadable_role_leaves_the_earlier_grant_unconfirmed(db: Path) -> None:
-    """Roles that cannot be read end nothing and grant nothing; earlier ones stand, unconfirmed; one warning counts them."""
+    """Roles that cannot be read end and grant nothing; earlier ones stand, unconfirmed; one warning counts them."""
     with Site(12) as site:
         connection = connect(db, site)
         connection.sync()
@@ -307,8 +311,12 @@ def test_an_unreadable_role_leaves_the_earlier_grant_unconfirmed(db: Path) -> No
 def test_what_was_not_read_is_not_confirmed(db: Path) -> None:
     """An unconfirmed grant of an account that this sync could not find stays unconfirmed."""
     Script({None: first("users"), ("users", 0): users("ada", "bo")}).connect(db).sync()
-    Script({None: first("users"), ("users", 0): users("ada", "bo", grants=(), unknown=(Key("user", "bo"),))}).connect(db).sync()
-    lost = Script({None: first("users"), ("users", 0): users("ada", total=1)}, single={Key("user", "bo"): ApplicationError("500")})
+    Script({None: first("users"), ("users", 0): users("ada", "bo", grants=(), unknown=(Key("user", "bo"),))}).connect(
+        db
+    ).sync()
+    lost = Script(
+        {None: first("users"), ("users", 0): users("ada", total=1)}, single={Key("user", "bo"): ApplicationError("500")}
+    )
     lost.connect(db).sync()
     assert {(r.user_id, r.confirmed) for r in rows(lost.connect(db)) if r.role} == {("ada", True), ("bo", False)}
 
@@ -375,8 +383,8 @@ def invite(db: Path, name: str, clock: Any) -> None:
         now = rfc3339(clock.now())
         operation = new_event(connection, 1, "operation")
         connection.execute(
-            "INSERT INTO journal (id, connection, kind, state, type, account, login, who, created, finished, holder) "
-            "VALUES (?, 1, 'create_account', 'done', 'user', ?, ?, 'me', ?, ?, '')",
+            "INSERT INTO journal (id, connection, kind, state, outcome, type, account, login, who, created, finished, "
+            "holder) VALUES (?, 1, 'create_account', 'done', 'changed', 'user', ?, ?, 'me', ?, ?, '')",
             (operation, name, f"{name}@example.com", now, now),
         )
         event = publish_event(connection, 1, operation, "operation", now)
@@ -392,7 +400,9 @@ def invite(db: Path, name: str, clock: Any) -> None:
 @pytest.mark.parametrize("page, expected", [(0, "viewer"), (1, "editor")])
 def test_an_operation_wins_over_a_page_asked_for_earlier(db: Path, page: int, expected: str) -> None:
     """What an operation verified while a page was under way stands; a page asked for afterwards stands against it."""
-    script = Script({None: first("users"), ("users", 0): users("ada", next=(Cursor("users", 1),)), ("users", 1): users("bo")})
+    script = Script(
+        {None: first("users"), ("users", 0): users("ada", next=(Cursor("users", 1),)), ("users", 1): users("bo")}
+    )
     script.connect(db).sync()
 
     def during(cursor: Cursor) -> Page:
@@ -401,7 +411,7 @@ def test_an_operation_wins_over_a_page_asked_for_earlier(db: Path, page: int, ex
 
     script.pages["users", 0] = during
     script.connect(db).sync()
-    assert dict((r.user_id, r.role) for r in rows(script.connect(db)))["bo" if page else "ada"] == expected
+    assert {r.user_id: r.role for r in rows(script.connect(db))}["bo" if page else "ada"] == expected
 
 
 def test_an_account_that_an_operation_deleted_meanwhile_stays_deleted(db: Path) -> None:
@@ -441,7 +451,9 @@ def test_an_account_created_meanwhile_is_not_missing(db: Path) -> None:
 def operate(db: Path, name: str) -> None:
     """As the picture stands after an operation made an editor a viewer."""
     with opened(db) as connection:
-        number = {tuple(r)[1:]: r[0] for r in connection.execute("SELECT id, type, resource_id, slug FROM entitlements")}
+        number = {
+            tuple(r)[1:]: r[0] for r in connection.execute("SELECT id, type, resource_id, slug FROM entitlements")
+        }
         connection.execute(
             "UPDATE grants SET entitlement = ? WHERE principal_id = ? AND entitlement = ?",
             (number[tuple(VIEWER)], name, number[tuple(EDITOR)]),

@@ -9,11 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sync_kit import (
+    Asked,
+    Forks,
+    Script,
+    Site,
+    assert_sound,
+    connect,
+    dump,
+    first,
+    messages,
+    opened,
+    picture,
+    rows,
+    users,
+)
 
 from connector_core.errors import Interrupted
 from connector_core.model import Cursor, Page
 from connector_core.testing import FakeClock, Switches
-from sync_kit import Asked, Forks, Script, Site, assert_sound, connect, dump, first, messages, opened, picture, rows, users
 
 PAGES = 6  # of 25 people, five a page, overlapping by one
 
@@ -172,7 +186,7 @@ def test_an_interrupted_sync_is_gone_on_with(db: Path) -> None:
     ],
 )
 def test_otherwise_a_new_one_begins_and_says_why(db: Path, change: str, why: str) -> None:
-    """After an hour, with another connector version or other reading settings, all is read anew; the output says why."""
+    """After an hour, with another connector version or other settings, all is read anew; the output says why."""
     clock = FakeClock()
     interrupted(db, clock)
     clock.advance(3601 if change == "hour" else 1)
@@ -180,11 +194,11 @@ def test_otherwise_a_new_one_begins_and_says_why(db: Path, change: str, why: str
         with opened(db) as connection:
             connection.execute("UPDATE sync_runs SET version = '0.9'")
     again = script(killer=False)
-    script_connection = again.connect(db, clock=clock, **({"width": 2} if change == "settings" else {}))
-    report = script_connection.sync()
+    later = again.connect(db, clock=clock, **({"width": 2} if change == "settings" else {}))
+    report = later.sync()
     assert (report.sync.id, report.sync.resumed, len(again.asked)) == (2, False, 3)
-    assert why in messages(script_connection) and any(why in w for w in report.warnings)
-    assert [s.status for s in script_connection.syncs()] == ["complete", "interrupted"]
+    assert why in messages(later) and any(why in w for w in report.warnings)
+    assert [s.status for s in later.syncs()] == ["complete", "interrupted"]
 
 
 def test_fresh_begins_anew(db: Path) -> None:
@@ -231,7 +245,11 @@ def test_restarts_are_counted_over_all_sittings(db: Path) -> None:
     def second(cursor: Cursor) -> Page:
         raise answers.pop(0) if answers else StreamExpired("gone")
 
-    pages = {None: first("users"), ("users", 0): users("ada", next=(Cursor("users", 1),), total=2), ("users", 1): second}
+    pages = {
+        None: first("users"),
+        ("users", 0): users("ada", next=(Cursor("users", 1),), total=2),
+        ("users", 1): second,
+    }
     answers += [StreamExpired("gone"), StreamExpired("gone"), Interrupted("stop")]
     with pytest.raises(Interrupted):
         Script(pages).connect(db).sync()

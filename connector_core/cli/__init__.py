@@ -11,6 +11,10 @@
     run.py       run
     answers.py   access, changes
     past.py      syncs, logs
+    watching.py  connections, status
+    change.py    create-user, delete-user, grant, revoke, operations
+    plans.py     plan, apply
+    asking.py    what a person is asked, where there is one
     sandbox.py   sandbox
 """
 

@@ -93,7 +93,7 @@ def delete_user(options: Options, /, connection: str, user: str, **terms: Any) -
 @_terms
 @click.pass_obj
 def grant(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
-    """Give a person a role; one who holds it already is left as is.
+    """Give a person a role; held already is a success.
 
     ROLE is an id, type:id or type:id:slug; USER an e-mail in any case, or an id.
     """
@@ -107,7 +107,7 @@ def grant(options: Options, /, connection: str, role: str, user: str, **terms: A
 @_terms
 @click.pass_obj
 def revoke(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
-    """Take a role from a person; one who lacks it is left as is.
+    """Take a role from a person; not held is a success.
 
     ROLE is an id, type:id or type:id:slug; USER an e-mail in any case, or an id.
     """

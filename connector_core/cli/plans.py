@@ -48,8 +48,8 @@ def plan(
 ) -> int:  # fmt: skip
     """Compare with who should have what; write down what to do.
 
-    A fresh sync is made for it. FILE is a CSV with the columns email, role, given_name and family_name; the header is required. An empty role means:
-    leave it as it is, or for a new account the application's default.
+    A fresh sync is made for it. FILE is a CSV with the columns email, role, given_name and family_name; the header is
+    required. An empty role means: leave it as it is, or for a new account the application's default.
     """
     from connector_core.provision.plan import write_plan
 
@@ -58,8 +58,7 @@ def plan(
     target = out or (file.with_name(f"{file.name}.plan.json") if file else Path(f"{connection}.undo.plan.json"))
     with options.host() as host, Reporter(options) as reporter, interruptible(host.cancel):
         asked = host.connection(connection)
-        wishes = {name: True for name, wished in how.items() if wished}
-        made = asked.plan(file, undo=number, on_progress=reporter.progress, **wishes)
+        made = asked.plan(file, undo=number, on_progress=reporter.progress, **how)
     write_plan(made, target)
     if options.json:
         print_json(_plan_document(made, target))

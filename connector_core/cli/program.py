@@ -23,6 +23,7 @@ CHANGES = 10  # the exit code that --exit-code asks for
 COMMANDS = {
     "plugins": "look",
     "capabilities": "look",
+    "connections": "watching",
     "check": "look",
     "run": "run",
     "access": "answers",
@@ -36,6 +37,7 @@ COMMANDS = {
     "plan": "plans",
     "apply": "plans",
     "operations": "change",
+    "status": "watching",
     "sandbox": "sandbox",
 }
 

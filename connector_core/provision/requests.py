@@ -33,7 +33,7 @@ class Requests:
         base = Wish(kind="create_account", type=engine.account_type, login=login, account=account, as_of=as_of)
         wish = self._wish(found, base)
         if found.resource is None and engine.journal.was_invited(engine.account_type, login):
-            return engine.unchanged(wish, found, "invited before, and not visible yet")
+            return engine.unchanged(wish, found, "invited before, and not visible yet; delete-user takes that back")
         if found.resource is None or found.there:
             return engine.carry_out(wish, found)
         return self._come_back(wish, found)

@@ -23,26 +23,28 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StateError(f"SQLite {sqlite3.sqlite_version} is too old", hint="3.37 or newer is needed")
-    with explained(path):
+    with _accessible(path):
         _create_private(path)
-        db = _connect(f"{path.absolute().as_uri()}?mode=rw")
-        version = _version(db, path)
+        db, version = _opened(path)
         if version < NEWEST:
             db.close()
             _migrate(path)
-            db = _connect(f"{path.absolute().as_uri()}?mode=rw")
+            db, _ = _opened(path)
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = NORMAL")
         return db
 
 
 def open_reader(path: Path) -> sqlite3.Connection | None:
-    """The state file for reading, or None where there is none yet."""
-    if not path.exists() or path.stat().st_size == 0:
-        return None
-    with explained(path):
-        db = _connect(f"{path.absolute().as_uri()}?mode=rw")
-        if _version(db, path) < NEWEST:
+    """The state file for reading, or None where there is none yet.
+
+    :raises StateError: as `open_writer`.
+    """
+    with _accessible(path):
+        if not path.exists() or path.stat().st_size == 0:
+            return None
+        db, version = _opened(path)
+        if version < NEWEST:
             db.close()
             db = open_writer(path)
         db.execute("PRAGMA query_only = ON")
@@ -55,24 +57,50 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield db
+        db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """SQLite's own errors said as what they mean for the state file at ``path``."""
+    """SQLite's own errors said as what they mean for the state file at ``path``; others are none of its business."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise StateError(
-            f"cannot use the state file {path}: {error}", hint="look at its folder's permissions and free space"
-        ) from error
-    except (sqlite3.DatabaseError, OSError) as error:
+        raise _unusable(path, error) from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # its subclasses are faults of this program
+            raise
         raise StateError(f"{path} is not a usable state file: {error}", hint="name another one with --db") from error
+
+
+@contextmanager
+def _accessible(path: Path) -> Iterator[None]:
+    """The same, and what the operating system says to opening it."""
+    try:
+        with explained(path):
+            yield
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> StateError:
+    return StateError(
+        f"cannot use the state file {path}: {error}", hint="look at its folder's permissions and free space"
+    )
+
+
+def _opened(path: Path) -> tuple[sqlite3.Connection, int]:
+    """The file and its version, once it is known to be ours."""
+    db = _connect(f"{path.absolute().as_uri()}?mode=rw")
+    try:
+        return db, _version(db, path)
+    except BaseException:
+        db.close()
+        raise
 
 
 def _connect(uri: str) -> sqlite3.Connection:

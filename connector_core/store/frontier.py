@@ -18,7 +18,7 @@ _BARREN_PAGES = 100  # pages of a stream that may bring nothing new at all (P08,
 
 @frozen
 class Task:
-    """One open cursor: ``resource``, as last seen, is set where it asks for one resource, ``cursor`` where for a page."""
+    """One open cursor: it asks for a page at ``cursor``, or for one ``resource``, here as it was last seen."""
 
     id: int
     stream: str
@@ -167,12 +167,13 @@ class Frontier:
     def _walk_is_over(self, task: Task, page: Page, rows: int, fresh: int) -> bool:
         if fresh:
             return False
-        if rows or page.span is not None:  # rows, and none of them new (P03); or an empty page of a numbered listing
+        if page.resources or page.grants or any(row.key for row in page.rejected):  # and none of them new (P03)
             return True
-        query = (
-            "SELECT count(*) FROM frontier WHERE sync = ? AND stream = ? AND reading = ? AND state = 'done' AND NOT fresh"
-        )
-        barren: int = self._db.execute(query, (self._sync, task.stream, task.reading)).fetchone()[0]
+        if page.span is not None and not rows:  # an empty page of a numbered listing
+            return True
+        mine = (self._sync, task.stream, task.reading)
+        query = "SELECT count(*) FROM frontier WHERE sync = ? AND stream = ? AND reading = ? AND fresh = 0"
+        barren: int = self._db.execute(query, mine).fetchone()[0]
         return barren >= _BARREN_PAGES
 
     def _open(self, kind: str, cursor: Cursor, reading: int, *, root: bool) -> bool:

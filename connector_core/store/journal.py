@@ -168,12 +168,20 @@ class Journal:
 
     def is_invited(self, account: Resource) -> bool:
         """Whether this journal created it within `PENDING_DAYS`, and nobody has seen it listed since (W14)."""
-        created = "kind = 'create_account' AND account = ? AND finished > ?"
+        created = "kind = 'create_account' AND outcome = 'changed' AND account = ? AND finished > ?"
         return account.status == "pending" and self._has(account.type, created, account.id, self._invited_since())
 
     def was_invited(self, type: str, login: str) -> bool:
-        """Whether this journal created somebody within `PENDING_DAYS` of whom the application gave not even an id."""
-        created = "kind = 'create_account' AND account IS NULL AND folded(login) = folded(?) AND finished > ?"
+        """Whether this journal created somebody within `PENDING_DAYS` of whom the application gave not even an id.
+
+        Asking for their removal takes it back.
+        """
+        created = (
+            "kind = 'create_account' AND outcome = 'changed' AND account IS NULL AND folded(login) = folded(?) "
+            "AND finished > ? AND NOT EXISTS (SELECT 1 FROM journal d WHERE d.connection = journal.connection "
+            "AND d.kind = 'delete_account' AND d.state = 'done' AND d.id > journal.id "
+            "AND folded(d.login) = folded(journal.login))"
+        )
         return self._has(type, created, login, self._invited_since())
 
     def is_doubtful(self, key: Key) -> bool:

@@ -16,7 +16,7 @@ from connector_core.model import Key
 
 @frozen(kw_only=True)
 class Verdict:
-    """``reason``: why a stream does not add up, or None where it does. ``hidden``: it has a total, and no rows (P06)."""
+    """``reason``: why a stream does not add up, or None where it does. ``hidden``: a total, and no rows (P06)."""
 
     stream: str
     reason: str | None = None
@@ -28,14 +28,15 @@ class Verdict:
 
 
 def judge_all(db: sqlite3.Connection, sync: int) -> list[Verdict]:
-    """A verdict on each stream of a sync, in the order in which they began. Their cursors are all done."""
-    query = "SELECT stream, max(reading) FROM frontier WHERE sync = ? AND kind = 'page' GROUP BY stream ORDER BY min(id)"
-    return [judge(db, sync, stream, reading) for stream, reading in db.execute(query, (sync,)).fetchall()]
+    """A verdict on each stream of a sync. Their cursors are all done."""
+    return [judge(db, sync, stream, times) for stream, times in readings(db, sync).items()]
 
 
 def readings(db: sqlite3.Connection, sync: int) -> dict[str, int]:
-    """How many times each stream was read: 1 or 2."""
-    query = "SELECT stream, max(reading) FROM frontier WHERE sync = ? AND kind = 'page' GROUP BY stream ORDER BY min(id)"
+    """How many times each stream was read, 1 or 2, in the order in which they began."""
+    query = (
+        "SELECT stream, max(reading) FROM frontier WHERE sync = ? AND kind = 'page' GROUP BY stream ORDER BY min(id)"
+    )
     return dict(db.execute(query, (sync,)).fetchall())
 
 
@@ -75,7 +76,7 @@ def _unexplained(db: sqlite3.Connection, sync: int, stream: str) -> str | None:
 def _totals(pages: list[sqlite3.Row]) -> list[int]:
     """The totals that mean something, in the order in which they came.
 
-    Where each page gives its own length for the total it says nothing (P02); nor does a page behind the end that says 0.
+    Where each page gives its own length for the total it says nothing (P02), nor does a page behind the end with 0.
     """
     told = [p for p in pages if p["total"] is not None]
     if all(p["total"] == p["rows"] for p in told) and any(p["rows"] for p in told):
@@ -98,9 +99,7 @@ def _moved(pages: list[sqlite3.Row], totals: list[int]) -> str | None:
     return None
 
 
-def _missing(
-    db: sqlite3.Connection, sync: int, stream: str, pages: list[sqlite3.Row], totals: list[int]
-) -> str | None:
+def _missing(db: sqlite3.Connection, sync: int, stream: str, pages: list[sqlite3.Row], totals: list[int]) -> str | None:
     if not totals:
         return _never_ended(pages)
     distinct = _distinct(db, sync, stream)
@@ -113,11 +112,10 @@ def _never_ended(pages: list[sqlite3.Row]) -> str | None:
     A page of rows known already is no such word (P03), unless it held nothing but the row that pages overlap by.
     """
     final = max(pages, key=lambda p: p["start"] or 0, default=None)
-    ends = [p["start"] + p["rows"] - 1 for p in pages if p["start"] is not None and p["rows"] > 1]
-    if final is None or any(p["cut"] for p in pages):
-        return "the server never said that its list had ended"
-    if final["fresh"] or not final["rows"] or (final["rows"] == 1 and final["start"] in ends):
-        return None
+    if final is not None and not any(p["cut"] for p in pages):
+        ends = [p["start"] + p["rows"] - 1 for p in pages if p["start"] is not None and p["rows"] > 1]
+        if final["fresh"] or not final["rows"] or (final["rows"] == 1 and final["start"] in ends):
+            return None
     return "the server never said that its list had ended"
 
 
@@ -130,6 +128,6 @@ def _distinct(db: sqlite3.Connection, sync: int, stream: str) -> int:
     )
     count: int = db.execute(query, (sync, stream)).fetchone()[0]
     if count == 0:
-        query = "SELECT count(*) FROM (SELECT DISTINCT principal_type, principal_id FROM temp.seen_grants WHERE stream = ?)"
-        count = db.execute(query, (stream,)).fetchone()[0]
+        principals = "SELECT DISTINCT principal_type, principal_id FROM temp.seen_grants WHERE stream = ?"
+        count = db.execute(f"SELECT count(*) FROM ({principals})", (stream,)).fetchone()[0]
     return count

@@ -49,9 +49,9 @@ class Publisher:
         return counts
 
     def _find(self) -> None:
-        """The temporary tables `coming`, `gone`, `starting`, `swap`, `standing`, and the final `ending`."""
-        self._run(*(f"DROP TABLE IF EXISTS temp.{table}" for table in ("coming", "gone", "starting", "swap", "standing")))
-        self._run(*_FIND)
+        """Work out temporary tables, and with what the gone held the final `ending`."""
+        tables = ("coming", "gone", "starting", "standing", "swap")
+        self._run(*(f"DROP TABLE IF EXISTS temp.{table}" for table in tables), *_FIND)
 
     # -- the log of changes --------------------------------------------------------------------------------
 
@@ -91,8 +91,9 @@ class Publisher:
         self._run(
             f"{into_history} FROM temp.coming s JOIN {_SAME}",
             f"{into_history} FROM temp.gone s JOIN {_SAME}",
-            f"INSERT OR REPLACE INTO resources ({_RESOURCE}) SELECT :connection, s.type, s.id, s.name, s.login, s.email, "
-            f"s.status, s.parent, s.profile, :event, coalesce(r.since, r.began) FROM temp.coming s LEFT JOIN {_SAME}",
+            f"INSERT OR REPLACE INTO resources ({_RESOURCE}) SELECT :connection, s.type, s.id, s.name, s.login, "
+            "s.email, s.status, s.parent, s.profile, :event, coalesce(r.since, r.began) "
+            f"FROM temp.coming s LEFT JOIN {_SAME}",
             "DELETE FROM resources WHERE (connection, type, id) IN (SELECT :connection, type, id FROM temp.gone)",
         )
 
@@ -173,8 +174,8 @@ _FIND = (
     # what is held now and was not before
     "CREATE TEMP TABLE starting (principal_type TEXT, principal_id TEXT, entitlement INTEGER, source TEXT, "
     "beside INTEGER, PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
-    f"INSERT OR IGNORE INTO temp.starting SELECT s.type, s.id, h.value, s.stream, 1 FROM staged s, json_each(s.held) h "
-    f"WHERE s.sync = :sync AND s.regrant AND s.state = 'row' AND NOT EXISTS (SELECT 1 FROM grants g WHERE "
+    "INSERT OR IGNORE INTO temp.starting SELECT s.type, s.id, h.value, s.stream, 1 FROM staged s, json_each(s.held) h "
+    "WHERE s.sync = :sync AND s.regrant AND s.state = 'row' AND NOT EXISTS (SELECT 1 FROM grants g WHERE "
     "g.connection = :connection AND g.principal_type = s.type AND g.principal_id = s.id AND g.entitlement = h.value)",
     "INSERT OR IGNORE INTO temp.starting SELECT n.principal_type, n.principal_id, n.entitlement, n.stream, 0 "
     f"FROM temp.given n LEFT JOIN {_SAME_GRANT.format('n')} WHERE g.connection IS NULL",

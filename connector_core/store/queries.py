@@ -10,7 +10,18 @@ from typing import Any
 
 from connector_core.clock import rfc3339
 from connector_core.errors import AmbiguousName, NoPicture, UnknownName
-from connector_core.model import AccessRow, Change, Counts, EntitlementKey, Json, Key, LogLine, Operation, Picture, SyncInfo
+from connector_core.model import (
+    AccessRow,
+    Change,
+    Counts,
+    EntitlementKey,
+    Json,
+    Key,
+    LogLine,
+    Operation,
+    Picture,
+    SyncInfo,
+)
 from connector_core.store.connections import find_connection, head
 from connector_core.store.journal import operation_of
 from connector_core.store.runs import sync_info

@@ -58,9 +58,9 @@ class Removals:
 
     def losses(self, *, accepted: bool) -> Losses:
         """Count what `find` found; with ``accepted``, only what the last held sync did not name."""
-        but = "AND NOT EXISTS (SELECT 1 FROM held_removals h WHERE h.connection = :connection AND {})" if accepted else ""
-        resource = but.format("h.type = u.type AND h.id = u.id AND h.entitlement = 0")
-        grant = but.format("(h.type, h.id, h.entitlement) = (g.principal_type, g.principal_id, g.entitlement)")
+        named = "SELECT 1 FROM held_removals h WHERE h.connection = :connection AND (h.type, h.id, h.entitlement) = "
+        but = f"AND NOT EXISTS ({named}({{}}))" if accepted else ""
+        resource, grant = but.format("u.type, u.id, 0"), but.format("g.principal_type, g.principal_id, g.entitlement")
         accounts = "resource_types t ON t.connection = :connection AND t.type = {}.type AND t.account"
         return Losses(
             unseen=self._count(f"temp.unseen u JOIN {accounts.format('u')} WHERE 1 {resource}"),
@@ -83,15 +83,15 @@ class Removals:
         for statement in (
             "DELETE FROM held_removals WHERE connection = :connection",
             "INSERT INTO held_removals SELECT :connection, type, id, 0 FROM temp.unseen",
-            f"INSERT INTO held_removals SELECT :connection, principal_type, principal_id, entitlement FROM ({_AT_RISK})",
+            f"INSERT INTO held_removals SELECT :connection, g.* FROM ({_AT_RISK}) g",
         ):
             self._db.execute(statement, self._names)
 
     def take_unseen_as_gone(self) -> None:
         """For a connector that cannot read single resources: its whole listing is the only proof there is."""
         self._db.execute(
-            "INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed) "
-            "SELECT :sync, type, id, 'gone', '*', 0, 1, 0, 0, '[]', 0, 0 FROM temp.unseen",
+            "INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, "
+            "changed) SELECT :sync, type, id, 'gone', '*', 0, 1, 0, 0, '[]', 0, 0 FROM temp.unseen",
             self._names,
         )
         self._db.execute(
@@ -128,7 +128,7 @@ AND NOT EXISTS (
     AND t.mark > (SELECT mark FROM sync_runs WHERE id = :sync))
 AND NOT (r.status = 'pending' AND EXISTS (
     SELECT 1 FROM journal j WHERE j.connection = r.connection AND j.account = r.id AND j.type = r.type
-    AND j.kind = 'create_account' AND j.state = 'done' AND j.finished >= :invited_since))
+    AND j.kind = 'create_account' AND j.state = 'done' AND j.outcome = 'changed' AND j.finished >= :invited_since))
 """
 _GIVEN = """
 INSERT OR IGNORE INTO temp.given

@@ -2,8 +2,8 @@
 
 ``resources`` and ``grants`` hold the picture; their ``_history`` twins hold what came before, with the events between
 which it stood. What a running sync has read lies in the ``staged`` tables until it is published, so that no reader ever
-sees half a sync; they only grow at their end while it runs, which keeps each page's commit small. Events are numbered in
-one sequence for syncs and operations of all connections.
+sees half a sync; they only grow at their end while it runs, which keeps each page's commit small. Events are numbered
+in one sequence for syncs and operations of all connections.
 """
 
 from __future__ import annotations

@@ -8,54 +8,27 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from connector_core.clock import Clock, rfc3339
-from connector_core.convert import compact
 from connector_core.model import Entitlement, Key, Page, Resource
 from connector_core.store.connections import EntitlementRows
 from connector_core.store.database import transaction
 from connector_core.store.frontier import Frontier, Task
 from connector_core.store.logs import LogBuffer
-
-_FIELDS = ("name", "login", "email", "status", "parent", "profile")
-_NOTHING = (None,) * len(_FIELDS)
-
-
-class _Origin(NamedTuple):
-    """How rows came here: in which reading (a bit) of which stream, or read by their id, and so ``whole``."""
-
-    stream: str
-    asked: int
-    bit: int = 0
-    whole: bool = False
-
-
-class _Listed(NamedTuple):
-    """A row staged before: where it lies, which stream listed it, and in which of its readings (bits)."""
-
-    seq: int
-    state: str
-    stream: str
-    readings: int
-
-    def belongs_elsewhere(self, origin: _Origin) -> bool:
-        return self.state == "row" and self.stream != origin.stream and not origin.whole
-
-
-class _Row(NamedTuple):
-    """A row to stage, in the order of its columns; `schema` says what they mean."""
-
-    type: str
-    id: str
-    unknown: bool
-    held: str
-    regrant: bool
-    changed: bool
-    fields: tuple[str | None, ...]
+from connector_core.store.rows import (
+    FIELDS,
+    NO_FIELDS,
+    Listed,
+    Origin,
+    PrincipalGrant,
+    Row,
+    by_type,
+    fields_of,
+    numbers,
+    sorted_out,
+)
 
 
 class Staging:
@@ -74,7 +47,8 @@ class Staging:
 
     def _index_staged(self) -> None:
         """Indexes over what is staged. Being temporary they cost no commit; a resumed sync makes them anew."""
-        self._db.execute("PRAGMA temp.cache_size = -8000")
+        self._db.execute("PRAGMA temp.cache_size = -8000")  # KiB
+        self._db.execute("PRAGMA temp.journal_mode = MEMORY")  # of a page's changes: few
         for statement in _INDEXES.split(";"):
             self._db.execute(statement, {"sync": self._sync} if ":sync" in statement else {})
 
@@ -110,7 +84,7 @@ class Staging:
         """
         with self._committing(requests):
             self._entitlements.define(page.entitlements, self._sync)
-            fresh, grants = self._stage(page, _Origin(task.stream, asked, 1 << (task.reading - 1)))
+            fresh, grants = self._stage(page, Origin(task.stream, asked, 1 << (task.reading - 1)))
             self.frontier.page_done(task, page, fresh + grants)
             counted = "UPDATE sync_runs SET pages = pages + 1 WHERE id = ? AND ? <> ''"
             self._db.execute(counted, (self._sync, task.stream))
@@ -124,7 +98,7 @@ class Staging:
                 self._mark_gone(task.key, task.stream, asked)
             else:
                 self._entitlements.define(page.entitlements, self._sync)
-                self._stage(page, _Origin(task.stream, asked, whole=True))
+                self._stage(page, Origin(task.stream, asked, whole=True))
             self.frontier.lookup_done(task)
 
     def fail_lookup(self, task: Task, requests: int, *, all: bool = False) -> None:
@@ -170,16 +144,15 @@ class Staging:
 
     # -- staging rows --------------------------------------------------------------------------------------
 
-    def _stage(self, page: Page, origin: _Origin) -> tuple[int, int]:
+    def _stage(self, page: Page, origin: Origin) -> tuple[int, int]:
         """Stage a page's rows and grants; how many resources, and how many other grants, this reading had not yet."""
         fresh = self._stage_rejected(page, origin)
-        held, others = _beside(page, self._entitlements)
+        held, others = sorted_out(page, self._entitlements)
         unknown = set(page.unknown)
-        for type, resources in _by_type(page.resources).items():
+        for type, resources in by_type(page.resources).items():
             ids = json.dumps(list(resources))
             before = self._listed(type, ids)
-            elsewhere = {i for i, row in before.items() if row.belongs_elsewhere(origin)} if before else ()
-            for id in elsewhere:
+            for id in [id for id, row in before.items() if row.belongs_elsewhere(origin)]:
                 fresh += self._also_list(Key(type, id), origin)
                 others += [(type, id, number) for number in held[type, id]]
                 del resources[id]
@@ -190,32 +163,32 @@ class Staging:
 
     def _rows(
         self, type: str, resources: Mapping[str, Resource], ids: str, held: Mapping[tuple[str, str], list[int]],
-        unknown: set[Key], origin: _Origin,
-    ) -> list[_Row]:  # fmt: skip
+        unknown: set[Key], origin: Origin,
+    ) -> list[Row]:  # fmt: skip
         """The rows to stage, compared with the picture: what is as it was there is staged without its fields."""
         current = self._current(type, ids, origin.stream)
         rows = []
         for id, resource in resources.items():
-            fields, numbers = _fields(resource), _numbers(held.get((type, id)))
+            fields, holds = fields_of(resource), numbers(held[type, id])
             was = current.get(id)
             is_unknown = bool(unknown) and (type, id) in unknown
             changed = was is None or was[:-1] != fields
-            regrant = is_unknown or was is None or was[-1] != numbers
-            rows.append(_Row(type, id, is_unknown, numbers, regrant, changed, fields if changed else _NOTHING))
+            regrant = is_unknown or was is None or was[-1] != holds
+            rows.append(Row(type, id, is_unknown, holds, regrant, changed, fields if changed else None))
         return rows
 
-    def _put(self, rows: Sequence[_Row], before: Mapping[str, _Listed], origin: _Origin) -> None:
+    def _put(self, rows: Sequence[Row], before: Mapping[str, Listed], origin: Origin) -> None:
         """Write rows: new ones at the end, those read before in their place; the later reading wins."""
         next = self._next_seq()
         new = [row for row in rows if row.id not in before]
         how = (origin.stream, origin.bit, origin.whole, origin.asked)
-        self._db.executemany(
-            _INSERT, [(n, self._sync, *r[:2], *how, *r[2:-1], *r.fields) for n, r in enumerate(new, next)]
-        )
+        values = [(n, self._sync, *r[:2], *how, *r[2:-1], *(r.fields or ())) for n, r in enumerate(new, next)]
+        self._db.executemany(_INSERT_CHANGED, [v for v, r in zip(values, new, strict=True) if r.fields])
+        self._db.executemany(_INSERT, [v for v, r in zip(values, new, strict=True) if not r.fields])
         index = [(row.type, row.id, number) for number, row in enumerate(new, next)]
         self._db.executemany("INSERT INTO temp.seen (type, id, seq) VALUES (?, ?, ?)", index)
         again = [row for row in rows if row.id in before]
-        self._db.executemany(_UPDATE, [(*how, *r[2:-1], *r.fields, before[r.id].seq) for r in again])
+        self._db.executemany(_UPDATE, [(*how, *r[2:-1], *(r.fields or NO_FIELDS), before[r.id].seq) for r in again])
 
     def _mark_gone(self, key: Key, stream: str, asked: int) -> None:
         before = self._listed(key.type, json.dumps([key.id]))
@@ -223,25 +196,27 @@ class Staging:
             gone = "UPDATE staged SET state = 'gone', asked = ? WHERE seq = ?"
             self._db.execute(gone, (asked, before[key.id].seq))
         else:
-            self._put_bare(key, "gone", _Origin(stream, asked, whole=True))
+            self._put_bare(key, "gone", Origin(stream, asked, whole=True))
 
-    def _stage_rejected(self, page: Page, origin: _Origin) -> int:
+    def _stage_rejected(self, page: Page, origin: Origin) -> int:
         """A row whose id can be read counts as seen, and keeps its earlier version; how many are new."""
         fresh = 0
-        for row in page.rejected:
-            if row.key is not None and self._listed(row.key.type, json.dumps([row.key.id])):
-                continue
-            fresh += 1
-            if row.key is not None:
-                self._put_bare(row.key, "rejected", origin)
+        for key in {row.key for row in page.rejected if row.key is not None}:
+            before = self._listed(key.type, json.dumps([key.id])).get(key.id)
+            if before is None:
+                self._put_bare(key, "rejected", origin)
+            else:
+                seen = "UPDATE staged SET readings = readings | ? WHERE seq = ?"
+                self._db.execute(seen, (origin.bit, before.seq))
+            fresh += before is None or not before.readings & origin.bit
         return fresh
 
-    def _put_bare(self, key: Key, state: str, origin: _Origin) -> None:
-        row = _Row(*key, state == "rejected", "[]", False, False, _NOTHING)
+    def _put_bare(self, key: Key, state: str, origin: Origin) -> None:
+        row = Row(*key, state == "rejected", "[]", False, False, None)
         self._put([row], {}, origin)
         self._db.execute("UPDATE staged SET state = ? WHERE seq = ?", (state, self._next_seq() - 1))
 
-    def _also_list(self, key: Key, origin: _Origin) -> bool:
+    def _also_list(self, key: Key, origin: Origin) -> bool:
         """Note that another stream lists a resource, too; whether that is new in this reading."""
         mine = (self._sync, origin.stream, *key)
         query = "SELECT readings FROM also_listed WHERE (sync, stream, type, id) = (?, ?, ?, ?)"
@@ -250,7 +225,7 @@ class Staging:
         self._db.execute("INSERT OR REPLACE INTO also_listed VALUES (?, ?, ?, ?, ?)", (*mine, readings | origin.bit))
         return not readings & origin.bit
 
-    def _stage_grants(self, grants: Sequence[tuple[str, str, int]], origin: _Origin) -> int:
+    def _stage_grants(self, grants: Sequence[PrincipalGrant], origin: Origin) -> int:
         """Stage grants of principals that are not listed beside them; how many are new in this reading."""
         if not grants:
             return 0
@@ -271,13 +246,13 @@ class Staging:
         number: int = self._db.execute("SELECT coalesce(max(seq), 0) + 1 FROM staged").fetchone()[0]
         return number
 
-    def _listed(self, type: str, ids: str) -> dict[str, _Listed]:
+    def _listed(self, type: str, ids: str) -> dict[str, Listed]:
         """Which of these (a JSON array of ids) were staged before."""
         query = (
             "SELECT seen.id, seq, state, stream, readings FROM json_each(?2) CROSS JOIN temp.seen ON seen.type = ?1 "
             "AND seen.id = json_each.value CROSS JOIN staged USING (seq)"
         )
-        return {id: _Listed(*row) for id, *row in self._db.execute(query, (type, ids))}
+        return {id: Listed(*row) for id, *row in self._db.execute(query, (type, ids))}
 
     def _current(self, type: str, ids: str, stream: str) -> dict[str, tuple[str | None, ...]]:
         """The picture's rows of these: the fields, and the grants given beside them.
@@ -301,57 +276,23 @@ CREATE TEMP TABLE seen_grants (stream TEXT, reading INTEGER, principal_type TEXT
 INSERT OR IGNORE INTO temp.seen_grants SELECT stream, reading, principal_type, principal_id, entitlement
     FROM staged_grants WHERE sync = :sync
 """
-_INSERT = f"""
-INSERT INTO staged (seq, sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed,
-    {", ".join(_FIELDS)})
+_COLUMNS = "seq, sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed"
+_INSERT = f"INSERT INTO staged ({_COLUMNS}) VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_CHANGED = f"""
+INSERT INTO staged ({_COLUMNS}, {", ".join(FIELDS)})
 VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # A row read by its id stays with the stream that listed it; one that was unreadable goes to the one that could read it.
 _UPDATE = f"""
 UPDATE staged SET state = 'row', stream = CASE WHEN ?3 THEN stream ELSE ?1 END, readings = readings | ?2,
     whole = max(whole, ?3), asked = ?4, unknown = ?5, held = ?6, regrant = ?7, changed = ?8,
-    {", ".join(f"{name} = ?{number}" for number, name in enumerate(_FIELDS, 9))}
+    {", ".join(f"{name} = ?{number}" for number, name in enumerate(FIELDS, 9))}
 WHERE seq = ?15
 """
 _CURRENT = f"""
-SELECT r.id, {", ".join(f"r.{name}" for name in _FIELDS)}, (
+SELECT r.id, {", ".join(f"r.{name}" for name in FIELDS)}, (
     SELECT json_group_array(CASE WHEN g.confirmed AND g.source = :stream THEN g.entitlement ELSE -g.entitlement END)
     FROM grants g
     WHERE g.connection = :connection AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)
 FROM json_each(:ids) CROSS JOIN resources r ON r.connection = :connection AND r.type = :type AND r.id = json_each.value
 """
-
-
-def _beside(
-    page: Page, number: EntitlementRows
-) -> tuple[dict[tuple[str, str], list[int]], list[tuple[str, str, int]]]:
-    """Grants sorted out: those of principals that the page lists, by principal, and the others."""
-    held: dict[tuple[str, str], list[int]] = {(r.type, r.id): [] for r in page.resources}
-    others = []
-    for entitlement, principal in page.grants:
-        beside = held.get(principal)
-        if beside is None:
-            others.append((*principal, number[entitlement]))
-        else:
-            beside.append(number[entitlement])
-    return held, others
-
-
-def _numbers(held: list[int] | None) -> str:
-    """As ``json_group_array`` writes them."""
-    if not held:
-        return "[]"
-    return f"[{held[0]}]" if len(held) == 1 else compact(sorted(set(held)))
-
-
-def _fields(r: Resource) -> tuple[str | None, ...]:
-    parent = str(r.parent) if r.parent else None
-    return (r.name, r.login, r.email, r.status, parent, compact(dict(r.profile)) if r.profile else "{}")
-
-
-def _by_type(resources: Sequence[Resource]) -> dict[str, dict[str, Resource]]:
-    """Resources by type and id; of a key given twice the last (P07)."""
-    groups: dict[str, dict[str, Resource]] = defaultdict(dict)
-    for r in resources:
-        groups[r.type][r.id] = r
-    return groups

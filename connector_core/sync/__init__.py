@@ -11,6 +11,6 @@
 
 from connector_core.sync.engine import SyncEngine
 from connector_core.sync.lock import exclusive
-from connector_core.sync.reading import Progress, Means, SyncPolicy
+from connector_core.sync.reading import Means, Progress, SyncPolicy
 
-__all__ = ["Progress", "Means", "SyncEngine", "SyncPolicy", "exclusive"]
+__all__ = ["Means", "Progress", "SyncEngine", "SyncPolicy", "exclusive"]

@@ -21,7 +21,7 @@ from connector_core.store.judge import Verdict, judge_all, readings, single_read
 from connector_core.store.publish import Publisher
 from connector_core.store.removals import Removals
 from connector_core.store.staging import Staging
-from connector_core.sync.reading import Reading, Means
+from connector_core.sync.reading import Means, Reading
 
 
 @frozen(kw_only=True)
@@ -30,6 +30,9 @@ class Ending:
 
     status: SyncStatus
     reason: str | None = None
+
+
+_Step = Callable[[], str | Ending]
 
 
 class SyncEngine:
@@ -55,7 +58,7 @@ class SyncEngine:
         :raises ConnectorCoreError: the sync has failed, or was interrupted; nothing of it is published.
         """
         put_resource_types(self._db, self._connection, self._means.manifest.resource_types)
-        steps: dict[str, Callable[[], str | Ending]] = {"reading": self._read, "rereading": self._reread, "comparing": self._compare}
+        steps: dict[str, _Step] = {"reading": self._read, "rereading": self._reread, "comparing": self._compare}
         phase = runs.sync_row(self._db, self._sync)["phase"]
         with self._reading:
             while phase in steps:
@@ -164,5 +167,3 @@ class SyncEngine:
     @property
     def _can_look_up(self) -> bool:
         return "sync_resource" in self._means.connector.hooks
-
-

@@ -121,6 +121,7 @@ class Reading:
             if not self._readers.busy or (stop and self._clock.monotonic() - stop.since > self._means.policy.grace):
                 break
             failure = self._take()
+            self._tell()
             if failure is not None and stop is None:
                 stop = self._stop(failure)
         if stop is not None:
@@ -143,7 +144,6 @@ class Reading:
 
     def _take(self) -> ConnectorCoreError | None:
         read = self._readers.next(_TICK)
-        self._tell()
         if read is None:
             if self._readers.longest() > self._means.policy.call_deadline:
                 raise PluginError(f"the plugin {self._means.connector.name} did not answer in time")

@@ -17,7 +17,7 @@ from connector_core.connection import Connection
 from connector_core.errors import CredentialsRefused, GuardRefused
 from connector_core.host import Host
 from connector_core.http import HttpClient
-from connector_core.model import Finding, Grant, Key, NewAccount, Outcome, Page, Resource, Secret
+from connector_core.model import Finding, Grant, Key, NewAccount, Operation, Outcome, Page, Resource, Secret
 from connector_core_whimsical import plugin, roles, users
 from connector_core_whimsical.client import Workspace
 from connector_core_whimsical.settings import Settings
@@ -41,8 +41,9 @@ class Stage:
     def settings(self) -> dict[str, Any]:
         return {"base_url": self.base_url, "token": self.token, "page_size": PAGE_SIZE}
 
-    def connection(self, **other: Any) -> Connection:
-        return Host(self.folder / "state.db").connection("whimsical", settings={**self.settings, **other})
+    def connection(self, *, managed: bool = False, **other: Any) -> Connection:
+        settings = {**self.settings, **other}
+        return Host(self.folder / "state.db").connection("whimsical", settings=settings, managed=managed)
 
     @contextmanager
     def client(self) -> Iterator[Workspace]:
@@ -149,10 +150,30 @@ def _deleted(client: Workspace, user: Resource) -> tuple[Outcome, Page | None, O
     return deleted, after, plugin.provision_delete_account(client, user)
 
 
+def operations(stage: Stage) -> tuple[Operation, ...]:
+    """Each operation through the host, and its twin that finds it so already; the journal, oldest first."""
+    assert stage.throwaway, "writing needs a throw-away user"
+    connection, who = stage.connection(managed=True), stage.throwaway
+    if connection.create_account(who, dry_run=True).outcome == "unchanged":
+        raise GuardRefused(f"{who} is there already: it is no throw-away user")
+    ask: tuple[Callable[[], Operation], ...] = (
+        lambda: connection.create_account(who, given_name="Invented", family_name="Person", role="viewer"),
+        lambda: connection.grant("editor", who),
+        lambda: connection.revoke("editor", who),
+        lambda: connection.revoke("viewer", who, yes=True),
+        lambda: connection.create_account(who, role="viewer"),  # disabled, or gone (W17)
+        lambda: connection.delete_account(who, yes=True),
+    )
+    for one in ask:
+        one()
+        one()
+    return connection.operations()[::-1]
+
+
 READING: dict[str, Callable[[Stage], Any]] = {
     "sync": sync,
     "check": check,
     "look-up": look_up,
     "wrong-token": wrong_token,
 }
-WRITING: dict[str, Callable[[Stage], Any]] = {"write": write}
+WRITING: dict[str, Callable[[Stage], Any]] = {"write": write, "operations": operations}

@@ -123,6 +123,19 @@ def test_what_is_written_can_be_read_back(played: Any) -> None:
     assert played.deleted_again.verified
 
 
+@pytest.mark.parametrize("played", recorded_as("operations"), indirect=True)
+def test_each_operation_and_its_twin(played: Any) -> None:
+    """Changed and seen to be so, then unchanged; a disabled user is enabled first, and one that is disabled is gone."""
+    steps = ("create_account", "grant", "revoke", "revoke", "enable_account", "create_account", "delete_account")
+    pairs = [(kind, twin) for kind in steps for twin in ("changed", "unchanged")]
+    pairs.remove(("enable_account", "unchanged"))
+    assert [(operation.kind, operation.outcome) for operation in played] == pairs
+    assert {operation.state for operation in played} == {"done"}
+    assert all(operation.verified for operation in played)
+    assert [operation.replaced for operation in played if operation.replaced] == ["viewer"]
+    assert [operation.kind for operation in played if operation.reactivated] == ["create_account"]
+
+
 # -- that a replay proves something ----------------------------------------------------------------------------
 
 

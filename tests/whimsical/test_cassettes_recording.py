@@ -146,7 +146,7 @@ def test_a_workspace_is_only_read_unless_told_otherwise(tmp_path: Path, monkeypa
         monkeypatch.setenv("CONNECTOR_CORE_WHIMSICAL_BASE_URL", server.url + "/")
         monkeypatch.setenv("CONNECTOR_CORE_WHIMSICAL_TOKEN", TOKEN)
         Peer(server.url, TOKEN).add("jane.roe@acme.test", editor=True, given="Jane", family="Roe")
-        for throwaway, scenes in ((None, 4), ("gone@acme.test", 5)):
+        for throwaway, scenes in ((None, 4), ("gone@acme.test", 6)):
             folder = tmp_path / f"cassettes-{scenes}" / "whimsical"
             with recording.workspace(throwaway) as source:
                 recording.record_all("workspace", source, folder)

@@ -1,0 +1,260 @@
+"""What is measured: each case by its name, with what it is compared with.
+
+A case yields lines as they are ready. Syncs are checked, not only timed: one that is not complete, or has another
+number of users than the server, ends everything.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from measure import HERE, Pair, Run, Server, Summary, alternate, program, run, serving
+
+PAGE_SIZE = 100
+RATE = 20.0
+SYNCS = 50
+_KB = 1024
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the results: what counts of it in words, and what it was made from."""
+
+    name: str
+    result: str
+    ours: str
+    base: str = ""
+    memory: str = ""
+    base_memory: str = ""
+
+
+Case = Callable[["Lab"], Iterator[Line]]
+
+
+class Lab:
+    """A temporary folder to run in, which is also the empty home of all that runs."""
+
+    def __init__(self, folder: Path, pairs: int | None) -> None:
+        self._folder = folder
+        self._numbers = count()
+        self._pairs = pairs
+
+    def pairs(self, usual: int) -> int:
+        return self._pairs or usual
+
+    @contextmanager
+    def store(self) -> Iterator[Path]:
+        """A path for a new store, which is removed afterwards, with the files beside it."""
+        path = self._folder / f"{next(self._numbers)}.db"
+        try:
+            yield path
+        finally:
+            for file in self._folder.glob(f"{path.name}*"):
+                file.unlink()
+
+    def floor(self, server: Server, users: int, store: Path, threads: int = 1) -> Run:
+        done = self.python(HERE / "floor.py", server.url, store, "--page-size", PAGE_SIZE, "--threads", threads)
+        if done.document["users"] != users:
+            raise SystemExit(f"the floor program stored {done.output} of {users} users")
+        return done
+
+    def sync(self, server: Server, users: int, store: Path, *options: object) -> Run:
+        done = self.ask(store, "--json", "run", "whimsical", *options, url=server.url)
+        document = done.document
+        if document["sync"]["status"] != "complete" or document["counts"]["user"] != users:
+            raise SystemExit(f"the sync of {users} users was not complete:\n{done.output}")
+        return done
+
+    def ask(self, store: Path, *command: object, url: str = "http://127.0.0.1:9") -> Run:
+        """``connector-core``, configured by its environment alone."""
+        return run(
+            [program(), "--db", store, *map(str, command)],
+            self._folder,
+            CONNECTOR_CORE_WHIMSICAL_TOKEN="benchmark",
+            CONNECTOR_CORE_WHIMSICAL_BASE_URL=url,
+            CONNECTOR_CORE_WHIMSICAL_PAGE_SIZE=str(PAGE_SIZE),
+        )
+
+    def python(self, *command: object) -> Run:
+        return run([sys.executable, *map(str, command)], self._folder)
+
+    def imports(self) -> Run:
+        """What a command has to be compared with that only starts and reads a little."""
+        return self.python("-c", "import click, sqlite3")
+
+
+# == syncs =====================================================================================================
+
+
+def first(users: int, pairs: int, lab: Lab) -> Iterator[Line]:
+    """A first sync."""
+    with serving(users) as server:
+        yield _line(f"first sync, {users:,} users", _first(lab, lab.pairs(pairs), server, users))
+
+
+def late(workers: int, lab: Lab) -> Iterator[Line]:
+    """A first sync of 10,000 users where each reply takes 50 ms; the floor has as many threads as we have workers."""
+    with serving(10_000, latency=0.05) as server:
+        pairs = _first(lab, lab.pairs(3), server, 10_000, workers)
+        yield _line(f"10,000 users at 50 ms, {workers} workers", pairs)
+
+
+def again(users: int, changed: bool, lab: Lab) -> Iterator[Line]:
+    """A later sync, nothing or one in a hundred changed."""
+    with serving(users) as server, lab.store() as theirs, lab.store() as ours:
+        lab.floor(server, users, theirs)
+        lab.sync(server, users, ours)
+
+        def base() -> Run:
+            if changed:
+                server.change()
+            return lab.floor(server, users, theirs)
+
+        pairs = alternate(lab.pairs(3), base, lambda: lab.sync(server, users, ours))
+        yield _line(f"later sync, {users:,} users, {'1 % changed' if changed else 'unchanged'}", pairs)
+
+
+def limited(users: int, lab: Lab) -> Iterator[Line]:
+    """Under a limit that nobody told us of: how much of it is used, and how much refused."""
+    with serving(users, rate=RATE) as server, lab.store() as store:
+        done = lab.sync(server, users, store)
+        stats = server.stats()
+    allowed = RATE * (stats["seconds"] + 1)  # the server lets a second's worth pass at once
+    refused = stats["refused"] / (stats["refused"] + stats["answered"])
+    used = f"{stats['answered'] / allowed:.0%} of the limit used, {refused:.1%} refused"
+    yield Line(
+        f"limit of {RATE:.0f} a second, discovered, {users:,} users", used, _seconds(done), "", _memory(done.memory)
+    )
+
+
+def _first(lab: Lab, pairs: int, server: Server, users: int, workers: int = 0) -> list[Pair]:
+    how = ("--workers", workers) if workers else ()
+
+    def base() -> Run:
+        with lab.store() as store:
+            return lab.floor(server, users, store, workers or 1)
+
+    def ours() -> Run:
+        with lab.store() as store:
+            return lab.sync(server, users, store, *how)
+
+    return alternate(pairs, base, ours)
+
+
+# == after many syncs ==========================================================================================
+
+
+def many(users: int, lab: Lab) -> Iterator[Line]:
+    """Fifty syncs, in each of them one user in a hundred changed; then questions."""
+    with serving(users) as server, lab.store() as store:
+        syncs = []
+        for _ in range(SYNCS):
+            syncs.append(lab.sync(server, users, store))
+            server.change()
+        early, latest = syncs[2:5], syncs[-3:]
+        ratio = median(s.seconds for s in latest) / median(s.seconds for s in early)
+        yield Line(
+            f"syncs {SYNCS - 2} to {SYNCS} over syncs 3 to 5, {users:,} users", f"{ratio:.2f}",
+            _seconds(*latest), _seconds(*early), _memory(latest[-1].memory), _memory(early[-1].memory),
+        )  # fmt: skip
+        someone, past = f"ada.{users // 2:07d}@example.com", syncs[1].document["sync"]["id"]
+        questions: dict[str, tuple[object, ...]] = {
+            "access --user": ("access", "whimsical", "--user", someone),
+            "access --user --at": ("access", "whimsical", "--user", someone, "--at", past),
+            "access": ("access", "whimsical"),
+            "access --at": ("access", "whimsical", "--at", past),
+            "changes": ("changes", "whimsical"),
+        }
+        for name, question in questions.items():
+            pairs = alternate(lab.pairs(5), lab.imports, partial(lab.ask, store, *question))
+            yield _line(f"{name}, {users:,} users, {SYNCS} syncs", pairs)
+
+
+def growth(users: int, lab: Lab) -> Iterator[Line]:
+    """What an unchanged sync adds to the store, logs apart."""
+    with serving(users) as server, lab.store() as store:
+        lab.sync(server, users, store)
+        before = _size(store)
+        for _ in range(SYNCS):
+            lab.sync(server, users, store)
+        added = (_size(store) - before) / SYNCS / _KB
+        yield Line(
+            f"an unchanged sync adds to the store, {users:,} users", f"{added:.1f} KB", f"{_size(store) / _KB:.0f} KB"
+        )
+
+
+def _size(store: Path) -> int:
+    """What a store's content takes, without the logs and packed."""
+    with closing(sqlite3.connect(":memory:")) as copy:
+        with closing(sqlite3.connect(store)) as db:
+            db.backup(copy)
+        copy.execute("DELETE FROM logs")
+        copy.commit()
+        copy.execute("VACUUM")
+        pages, size = (copy.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(pages * size)
+
+
+# == starting ==================================================================================================
+
+
+def startup(lab: Lab) -> Iterator[Line]:
+    """Commands that have little to do."""
+    with serving(1000) as server, lab.store() as store:
+        lab.sync(server, 1000, store)
+        for command in (("--help",), ("plugins",), ("access", "whimsical", "--user", "ada.0000000@example.com")):
+            pairs = alternate(lab.pairs(15), lab.imports, partial(lab.ask, store, *command))
+            yield _line(" ".join(command[:3:2]), pairs)
+
+
+# == in words ==================================================================================================
+
+
+def _line(name: str, pairs: list[Pair]) -> Line:
+    s = Summary.of(pairs)
+    ratio = f"{s.ratio:.2f} ({s.least:.2f} to {s.most:.2f}; of processor time {s.cpu_ratio:.2f})"
+    return Line(name, ratio, f"{s.ours:.2f} s", f"{s.base:.2f} s", _memory(s.memory), _memory(s.base_memory))
+
+
+def _seconds(*runs: Run) -> str:
+    return f"{median(r.seconds for r in runs):.2f} s"
+
+
+def _memory(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
+
+
+CASES: dict[str, Case] = {
+    "startup": startup,
+    "first-1000": partial(first, 1000, 5),
+    "first-10000": partial(first, 10_000, 5),
+    "first-100000": partial(first, 100_000, 3),
+    "first-1000000": partial(first, 1_000_000, 1),
+    "unchanged": partial(again, 100_000, False),
+    "changed": partial(again, 100_000, True),
+    "late-1": partial(late, 1),
+    "late-4": partial(late, 4),
+    "late-8": partial(late, 8),
+    "late-16": partial(late, 16),
+    "limit": partial(limited, 20_000),
+    "limit-long": partial(limited, 600_000),
+    "many": partial(many, 100_000),
+    "growth": partial(growth, 10_000),
+}
+QUICK = ("startup", "first-1000", "first-10000", "first-100000", "unchanged", "changed", "late-8")
+
+
+@contextmanager
+def lab(pairs: int | None) -> Iterator[Lab]:
+    """A lab in a new folder; ``pairs`` instead of each case's own number of them."""
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        yield Lab(Path(folder), pairs)

@@ -1,0 +1,80 @@
+"""Measure connector-core beside the floor program: ``python benchmarks/run.py [CASE ...]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import cases
+from measure import HERE
+
+_HEAD = ("what", "ratio (smallest to largest)", "connector-core", "compared with", "memory", "of the other")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Measure connector-core beside the shortest program that does the job."
+    )
+    parser.add_argument("case", nargs="*", help=f"one of {', '.join(cases.CASES)}; by default those that take seconds")
+    parser.add_argument("--all", action="store_true", help="every case; takes half an hour")
+    parser.add_argument("--pairs", type=int, metavar="N", help="pairs of runs a case")
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md")
+    options = parser.parse_args()
+    if unknown := set(options.case) - set(cases.CASES):
+        parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    names = list(cases.CASES) if options.all else options.case or cases.QUICK
+    lines = measured(names, options.pairs)
+    if options.write:
+        (HERE / "RESULTS.md").write_text(document(lines), encoding="utf-8")
+
+
+def measured(names: Sequence[str], pairs: int | None) -> list[cases.Line]:
+    """The lines of all these cases, each printed as soon as it is known."""
+    lines = []
+    with cases.lab(pairs) as lab:
+        for name in names:
+            for line in cases.CASES[name](lab):
+                print(f"{line.name}: {line.result}; {_beside(line)}", flush=True)
+                lines.append(line)
+    return lines
+
+
+def _beside(line: cases.Line) -> str:
+    ours, base = f"{line.ours} {line.memory}".strip(), f"{line.base} {line.base_memory}".strip()
+    return f"{ours} against {base}" if base else ours
+
+
+def document(lines: Sequence[cases.Line]) -> str:
+    """RESULTS.md."""
+    rows = [_HEAD, ("---",) * len(_HEAD)]
+    rows += [(li.name, li.result, li.ours, li.base, li.memory, li.base_memory) for li in lines]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return _DOCUMENT.format(date=datetime.now(UTC).date(), versions=_versions(), table=table)
+
+
+def _versions() -> str:
+    ours = ", ".join(f"{name} {version(name)}" for name in ("connector-core", "urllib3", "click"))
+    return (
+        f"{ours}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    )
+
+
+_DOCUMENT = """# Results
+
+Written by `python benchmarks/run.py --write` on {date}:
+{versions}.
+
+What is compared with what, and how, is in [README.md](README.md). Seconds depend on the machine and on what else it
+does; ratios much less.
+
+{table}
+"""
+
+if __name__ == "__main__":
+    main()
