@@ -214,7 +214,7 @@ class Connection:
                 if on_line is not None:
                     on_line(line)
 
-            with self._reading() as reader:
+            with self._reading(moving=True) as reader:
                 db = engine.journal.db
                 return apply_plan(plan, self.config, engine.session, reader, engine, self._path, db, told)
 
@@ -284,6 +284,14 @@ class Connection:
         with self._reading() as reader:
             return reader.access(user=user, role=role, at=_event(reader, at))
 
+    def view(
+        self, *, user: str | None = None, role: str | None = None, at: str | None = None
+    ) -> tuple[Picture, tuple[AccessRow, ...]]:
+        """`picture` and `access` of one and the same moment."""
+        with self._reading() as reader:
+            event = _event(reader, at)
+            return reader.picture(event), reader.access(user=user, role=role, at=event)
+
     def changes(self, *, since: str | None = None, until: str | None = None) -> tuple[Change, ...]:
         """What changed after ``since`` up to ``until``, by default since the sync before the last published one."""
         with self._reading() as reader:
@@ -323,7 +331,8 @@ class Connection:
             yield db
 
     @contextmanager
-    def _reading(self) -> Iterator[Reader]:
+    def _reading(self, *, moving: bool = False) -> Iterator[Reader]:
+        """A reader that sees one state throughout, whatever is published meanwhile; ``moving``: always the newest."""
         from connector_core.store.queries import Reader, no_picture
 
         with explained(self._path):
@@ -331,6 +340,8 @@ class Connection:
             if db is None:
                 raise no_picture(self.name)
             with closing(db):
+                if not moving:
+                    db.execute("BEGIN")
                 yield Reader(db, self.name)
 
 

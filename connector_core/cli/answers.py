@@ -26,9 +26,7 @@ _MINUTE = len("2026-01-31T12:00")
 def access(options: Options, connection: str, user: str | None, role: str | None, at: str | None) -> None:
     """Show who has what."""
     with options.host() as host:
-        asked = host.connection(connection)
-        picture = asked.picture(at=at)
-        rows = asked.access(user=user, role=role, at=at)
+        picture, rows = host.connection(connection).view(user=user, role=role, at=at)
     if options.json:
         from attrs import asdict
 

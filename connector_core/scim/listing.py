@@ -47,10 +47,13 @@ def parse(document: dict[str, Any]) -> ListReply:
     return ListReply(rows=rows or [], total=_count(total), next_cursor=cursor if isinstance(cursor, str) else None)
 
 
+_MOST = 2**53  # rows that a number can mean; more is nonsense that no store could hold
+
+
 def _count(value: Any) -> int | None:
     """A number of rows, also as text; None where it is missing or makes no sense (P12)."""
     try:
         count = -1 if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return count if count >= 0 else None
+    return count if 0 <= count <= _MOST else None

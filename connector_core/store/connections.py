@@ -97,9 +97,11 @@ class EntitlementRows:
         return id
 
     def _add(self, key: EntitlementKey) -> int:
-        id = self._db.execute(
-            "INSERT INTO entitlements (connection, type, resource_id, slug, name) VALUES (?, ?, ?, ?, ?)",
+        """Another process may have added it meanwhile: operations go ahead during a sync."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO entitlements (connection, type, resource_id, slug, name) VALUES (?, ?, ?, ?, ?)",
             (self._connection, *key, key.slug),
-        ).lastrowid
-        assert id is not None
+        )
+        query = "SELECT id FROM entitlements WHERE (connection, type, resource_id, slug) = (?, ?, ?, ?)"
+        id: int = self._db.execute(query, (self._connection, *key)).fetchone()[0]
         return id

@@ -118,8 +118,9 @@ def _create_private(path: Path) -> None:
 
 def _version(db: sqlite3.Connection, path: Path) -> int:
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    mark = db.execute("PRAGMA application_id").fetchone()[0]
+    # In this order: who makes the file at this moment marks it first, and fills it then.
     empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    mark = db.execute("PRAGMA application_id").fetchone()[0]
     if mark != APPLICATION_ID and not empty:
         raise StateError(f"{path} is a database, but not a state file", hint="name another one with --db")
     if version > NEWEST:

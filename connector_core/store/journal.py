@@ -184,14 +184,29 @@ class Journal:
         )
         return self._has(type, created, login, self._invited_since())
 
-    def is_doubtful(self, key: Key) -> bool:
-        """Whether the last request for that account came to an end that nobody saw, or to none that was wanted."""
+    def is_repeated(self, kind: str, key: Key, entitlement: EntitlementKey | None) -> bool:
+        """Whether the last request for that account brought about the very same, and was seen done.
+
+        To be created with a role is to be granted it.
+        """
         query = (
-            "SELECT state FROM journal WHERE connection = ? AND type = ? AND account = ? AND sent IS NOT NULL "
-            "ORDER BY id DESC LIMIT 1"
+            "SELECT state, kind, resource_type, role, entitlement FROM journal "
+            "WHERE connection = ? AND type = ? AND account = ? AND sent IS NOT NULL ORDER BY id DESC LIMIT 1"
         )
         row = self.db.execute(query, (self._connection, *key)).fetchone()
-        return row is not None and row["state"] != "done"
+        if row is None or row["state"] != "done" or tuple(row)[2:] != (entitlement or (None, None, None)):
+            return False
+        return row["kind"] == kind or (row["kind"], kind) == ("create_account", "grant")
+
+    def ids_called(self, type: str, login: str) -> list[Key]:
+        """Every account that ever had that login in the picture or the journal."""
+        which = "connection = :connection AND type = :type AND folded(login) = folded(:login)"
+        query = (
+            f"SELECT id FROM resources WHERE {which} UNION SELECT id FROM resource_history WHERE {which} "
+            f"UNION SELECT account FROM journal WHERE {which} AND account IS NOT NULL"
+        )
+        names = {"connection": self._connection, "type": type, "login": login}
+        return [Key(type, row[0]) for row in self.db.execute(query, names)]
 
     def was_known(self, type: str, name: str) -> bool:
         """Whether an account of that id or login ever was in the picture or the journal."""

@@ -119,12 +119,16 @@ def _never_ended(pages: list[sqlite3.Row]) -> str | None:
     return "the server never said that its list had ended"
 
 
+# One that yielded to an operation was listed all the same.
+_LISTED = "(s.state IN ('row', 'rejected') OR (s.state = 'yielded' AND s.readings > 0))"
+
+
 def _distinct(db: sqlite3.Connection, sync: int, stream: str) -> int:
     """The resources that a stream listed; of one that lists none, the principals of its grants."""
     query = (
-        "SELECT (SELECT count(*) FROM staged WHERE sync = ?1 AND stream = ?2 AND state IN ('row', 'rejected')) + "
+        "SELECT (SELECT count(*) FROM staged s WHERE sync = ?1 AND stream = ?2 AND " + _LISTED + ") + "
         "(SELECT count(*) FROM also_listed a JOIN temp.seen USING (type, id) JOIN staged s USING (seq) "
-        "WHERE a.sync = ?1 AND a.stream = ?2 AND s.state IN ('row', 'rejected'))"
+        "WHERE a.sync = ?1 AND a.stream = ?2 AND " + _LISTED + ")"
     )
     count: int = db.execute(query, (sync, stream)).fetchone()[0]
     if count == 0:

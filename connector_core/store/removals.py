@@ -21,7 +21,8 @@ _INVITED = 30 * 86_400.0  # seconds for which an account that we created may sta
 class Losses:
     """What would leave the picture, beside how much there is: the figures that the guard judges.
 
-    ``unseen`` are accounts that no page listed; ``ended`` counts grants that what is still listed no longer holds.
+    ``unseen`` are accounts that no page listed, also those that were looked up since and are gone; ``ended`` counts
+    grants that what is still listed no longer holds.
     Those that a person accepted (``--accept-removals``) are left out of both counts.
     """
 
@@ -34,7 +35,8 @@ class Losses:
 class Removals:
     """One sync's removals, in temporary tables. Used by one thread, inside its transactions.
 
-    ``temp.unseen`` are resources that no page listed and nobody looked up yet; ``temp.ending`` are grants that have
+    ``temp.unseen`` are resources that no page listed and nobody looked up yet, ``temp.leaving`` these and those looked
+    up and gone; ``temp.ending`` are grants that have
     ended; ``temp.given`` are the grants that pages gave which do not list their principal.
     """
 
@@ -53,7 +55,7 @@ class Removals:
             **self._names, "whole": json.dumps(list(whole)), "everything": everything,
             "invited_since": rfc3339(self._clock.now() - _INVITED),
         }  # fmt: skip
-        for statement in (*_CLEAR, _YIELDED, _UNSEEN, _GIVEN, *_ENDING):
+        for statement in (*_CLEAR, _YIELDED, _UNSEEN, _LEAVING, _GIVEN, *_ENDING):
             self._db.execute(statement, names)
 
     def losses(self, *, accepted: bool) -> Losses:
@@ -63,7 +65,7 @@ class Removals:
         resource, grant = but.format("u.type, u.id, 0"), but.format("g.principal_type, g.principal_id, g.entitlement")
         accounts = "resource_types t ON t.connection = :connection AND t.type = {}.type AND t.account"
         return Losses(
-            unseen=self._count(f"temp.unseen u JOIN {accounts.format('u')} WHERE 1 {resource}"),
+            unseen=self._count(f"temp.leaving u JOIN {accounts.format('u')} WHERE 1 {resource}"),
             accounts=self._count(f"resources r JOIN {accounts.format('r')} WHERE r.connection = :connection"),
             ended=self._count(f"({_AT_RISK}) g WHERE 1 {grant}"),
             grants=self._count("grants WHERE connection = :connection"),
@@ -82,7 +84,7 @@ class Removals:
         """Remember what would have left, for a person to accept by ``--accept-removals``."""
         for statement in (
             "DELETE FROM held_removals WHERE connection = :connection",
-            "INSERT INTO held_removals SELECT :connection, type, id, 0 FROM temp.unseen",
+            "INSERT INTO held_removals SELECT :connection, type, id, 0 FROM temp.leaving",
             f"INSERT INTO held_removals SELECT :connection, g.* FROM ({_AT_RISK}) g",
         ):
             self._db.execute(statement, self._names)
@@ -106,6 +108,7 @@ class Removals:
 
 _CLEAR = (
     "DROP TABLE IF EXISTS temp.unseen",
+    "DROP TABLE IF EXISTS temp.leaving",
     "DROP TABLE IF EXISTS temp.given",
     "DROP TABLE IF EXISTS temp.ending",
     "CREATE TEMP TABLE given (principal_type TEXT, principal_id TEXT, entitlement INTEGER, stream TEXT, "
@@ -130,9 +133,24 @@ AND NOT (r.status = 'pending' AND EXISTS (
     SELECT 1 FROM journal j WHERE j.connection = r.connection AND j.account = r.id AND j.type = r.type
     AND j.kind = 'create_account' AND j.state = 'done' AND j.outcome = 'changed' AND j.finished >= :invited_since))
 """
-_GIVEN = """
+# What only one of two readings listed is looked up before the guard judges: it must not slip past it as seen.
+_LEAVING = """
+CREATE TEMP TABLE leaving AS
+SELECT type, id FROM temp.unseen
+UNION
+SELECT s.type, s.id FROM staged s
+JOIN main.resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id
+WHERE s.sync = :sync AND s.state = 'gone'
+"""
+# A page of grants says nothing about a principal that an operation has verified since the sync began.
+_UNTOUCHED = """
+NOT EXISTS (SELECT 1 FROM touched t WHERE t.connection = :connection AND t.type = g.principal_type
+    AND t.id = g.principal_id AND t.mark > (SELECT mark FROM sync_runs WHERE id = :sync))
+"""
+_GIVEN = f"""
 INSERT OR IGNORE INTO temp.given
 SELECT g.principal_type, g.principal_id, g.entitlement, g.stream FROM staged_grants g WHERE g.sync = :sync
+AND {_UNTOUCHED}
 AND NOT EXISTS (
     SELECT 1 FROM temp.seen k JOIN staged s ON s.seq = k.seq WHERE k.type = g.principal_type AND k.id = g.principal_id
     AND (s.whole OR s.state IN ('gone', 'yielded')))
@@ -141,15 +159,16 @@ AND NOT EXISTS (
 # is known to have been read: the principal by its id, or the row that gave it before, or a stream that adds up, or
 # everything; or where the principal now holds another of the same exclusive group. What is held on a resource that
 # nobody has seen yet stands until that is proven gone.
-_NOT_HELD = """
+_NOT_HELD = f"""
     s.state = 'row' AND NOT s.unknown
     AND NOT EXISTS (SELECT 1 FROM json_each(s.held) WHERE value = g.entitlement)
     AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE n.principal_type = g.principal_type
         AND n.principal_id = g.principal_id AND n.entitlement = g.entitlement)
     AND NOT EXISTS (SELECT 1 FROM entitlements n JOIN temp.unseen u ON u.type = n.type AND u.id = n.resource_id
         WHERE n.id = g.entitlement)
-    AND (s.whole OR (g.beside AND g.source = s.stream) OR g.source IN (SELECT value FROM json_each(:whole))
-        OR (:everything AND EXISTS (
+    AND (s.whole OR (g.beside AND g.source = s.stream)
+        OR (g.source IN (SELECT value FROM json_each(:whole)) AND {_UNTOUCHED})
+        OR (:everything AND {_UNTOUCHED} AND EXISTS (
             SELECT 1 FROM entitlements n JOIN temp.seen k ON k.type = n.type AND k.id = n.resource_id
             JOIN staged r ON r.seq = k.seq WHERE n.id = g.entitlement AND r.state = 'row'))
         OR EXISTS (
@@ -163,7 +182,8 @@ _ENDING = (
     f"{_INTO_ENDING} FROM staged s CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type "
     f"AND g.principal_id = s.id WHERE s.sync = :sync AND s.regrant AND {_NOT_HELD}",
     f"{_INTO_ENDING} FROM grants g CROSS JOIN temp.seen k ON k.type = g.principal_type AND k.id = g.principal_id "
-    f"JOIN staged s ON s.seq = k.seq WHERE g.connection = :connection AND NOT g.beside AND {_NOT_HELD}",
+    f"JOIN staged s ON s.seq = k.seq WHERE g.connection = :connection AND NOT g.beside "
+    f"AND {_NOT_HELD}",
 )
 # For the guard: what has ended, and what would end on resources that are not listed any more.
 _AT_RISK = """
@@ -172,6 +192,6 @@ UNION
 SELECT g.principal_type, g.principal_id, g.entitlement FROM grants g
 JOIN temp.seen k ON k.type = g.principal_type AND k.id = g.principal_id
 WHERE g.connection = :connection AND g.entitlement IN (
-    SELECT n.id FROM temp.unseen u
+    SELECT n.id FROM temp.leaving u
     JOIN entitlements n ON n.connection = :connection AND n.type = u.type AND n.resource_id = u.id)
 """
