@@ -278,11 +278,11 @@ def test_a_protected_person_may_come_back_with_less(tmp_path: Path) -> None:
 
 
 def test_coming_back_that_fails_at_its_first_step(here: Scene) -> None:
-    """The step is the answer, and nothing follows it."""
+    """The answer is in the words of what was asked for, and nothing follows the step."""
     disabled(here)
     here.faults.on("PATCH", answer(403, {"detail": "no seat"}))
     operation = here.connection.grant("editor", EVE)
-    assert (operation.kind, operation.state) == ("enable_account", "failed")
+    assert (operation.kind, operation.role, operation.state) == ("grant", "editor", "failed")
     assert here.faults.writes() == {"PATCH": 1}
 
 

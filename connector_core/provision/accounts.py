@@ -57,16 +57,19 @@ class Accounts:
         except (NotFound, OperationRefused):
             return Found()
 
-    def find(self, login: str) -> Found:
+    def find(self, login: str, *, proof: bool = False) -> Found:
         """The account of that login, also where no look-up shows it: by the id under which the picture knows it.
 
         A filter may lag behind (P51), or hide who is inactive (P56) or invited (P14).
+
+        :param proof: take only the application's "no such user" for an answer that the known id is gone (P55). Who is
+            to be created may be asked for by an id that is none any more: the application itself refuses a second one.
         """
         found = self.by_login(login)
         known = self.journal.known(self.type, login) if found.resource is None else None
         if known is None:
             return found
-        found = self.by_possible_id(known.id)
+        found = self.by_key(known.key) if proof else self.by_possible_id(known.id)
         if found.resource is None:
             return Found.invited(known) if self.journal.is_invited(known) else found
         if not any(is_called(name, login) for name in (found.resource.login, found.resource.email)):

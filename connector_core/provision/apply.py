@@ -99,6 +99,7 @@ def carry_out(
         try:
             line = _line(requests, step)
         except _STOPS as error:
+            error.conceal(engine.session.http.mask)
             line = Line(step=step, operation=_begun(error), error=_info(error))
             report = evolve(report, status="stopped", error=_info(error))
         except Interrupted as error:
@@ -119,6 +120,7 @@ def _line(requests: Requests, step: Step) -> Line:
     except (*_STOPS, Interrupted):
         raise
     except ConnectorCoreError as error:
+        error.conceal(requests.engine.session.http.mask)
         return Line(step=step, error=_info(error))
     return Line(step=step, operation=operation, error=_found_different(requests, step, operation) or operation.error)
 
@@ -139,13 +141,14 @@ def _operation(requests: Requests, step: Step) -> Operation:
 
 
 def _found_different(requests: Requests, step: Step, operation: Operation) -> ErrorInfo | None:
-    """Somebody else created the account since the listing, with another role: it is neither planned nor wanted."""
-    if step.kind != "create_account" or operation.outcome != "unchanged" or operation.user_id is None:
+    """The account holds another role: somebody else created it since the listing, or the application gave it."""
+    if step.kind != "create_account" or operation.user_id is None:
         return None
     held = requests.engine.book.follower.held(Key(requests.engine.account_type, operation.user_id))
     if step.role is None or not held or step.role in held:
         return None
-    return _info(Differs(f"{step.user} is there already and holds {names(held)}", hint="make the plan anew"))
+    was = "is there already" if operation.outcome == "unchanged" else "was created"
+    return _info(Differs(f"{step.user} {was} and holds {names(held)}", hint="make the plan anew"))
 
 
 def _interrupted(error: Interrupted, report: ApplyReport, plan: Plan) -> Interrupted:
@@ -153,7 +156,7 @@ def _interrupted(error: Interrupted, report: ApplyReport, plan: Plan) -> Interru
         f"interrupted after {len(report.lines)} of {len(plan.steps)} steps",
         hint="the same apply again finishes the rest, and repeats nothing",
     )
-    interrupted.report = evolve(report, status="interrupted")
+    interrupted.report = evolve(report, status="interrupted", error=_info(interrupted))
     return interrupted
 
 

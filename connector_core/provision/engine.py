@@ -104,9 +104,9 @@ class Provisioner:
         return self.book.note(wish, found, self.asked, ending, reactivated=reactivated)
 
     def _is_so(self, wish: Wish, found: Found) -> bool:
-        """As read; where a role cannot be read, as an operation that was seen to its end left it in the picture."""
+        """As read; where a role cannot be read, as the last operation left it, if that was the same and seen done."""
         so = wish.is_so(found)
-        if so is None and wish.key is not None and not self.journal.is_doubtful(wish.key):
+        if so is None and wish.key is not None and self.journal.is_repeated(wish.kind, wish.key, wish.entitlement):
             held = self.book.held(wish.key, found)
             so = bool(held) and (wish.entitlement in held) == (wish.kind == "grant")
         return bool(so)

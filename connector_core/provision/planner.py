@@ -128,7 +128,9 @@ class Planner:
             found = self._by_name.get(was.user.casefold(), [])
             account = self._by_id.get(was.user_id or "") or (found[0] if len(found) == 1 else None)
             there = account is not None and account.enabled
-            if was.held is None:
+            if was.held is None and account is not None and was.user_id not in (None, account.id):
+                warnings.append(f"{was.user} is another account now, which stays")  # P60
+            elif was.held is None:
                 steps += [self._removal(account)] if there and account else []
             elif account is None or not there:
                 steps += filter(None, [self._towards(self._wanted(was), account)])
@@ -175,7 +177,8 @@ class Planner:
 
     def _step(self, kind: PlanKind, account: Account, role: EntitlementKey | None = None) -> Step:
         before = tuple(sorted(account.held)) if account.enabled else None
-        return self._weighed(Step(kind=kind, user=account.login, user_id=account.id, role=role, before=before))
+        user = account.login if account.login.isprintable() else account.id
+        return self._weighed(Step(kind=kind, user=user, user_id=account.id, role=role, before=before))
 
     def _guarded(self, steps: Iterable[Step], warnings: list[str], include_protected: bool) -> Comparison:
         """Protected accounts keep what they have."""

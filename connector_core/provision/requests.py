@@ -76,9 +76,9 @@ class Requests:
         key = Key(accounts.type, name)
         if self.engine.journal.was_known_id(key):
             return accounts.by_key(key), key
-        found = accounts.find(name) if "@" in name else accounts.by_possible_id(name)
+        found = accounts.find(name, proof=True) if "@" in name else accounts.by_possible_id(name)
         if found.resource is None and "@" not in name:
-            found = accounts.find(name)
+            found = accounts.find(name, proof=True)
         return found, found.resource.key if found.resource is not None else None
 
     def _wish(self, found: Found, wish: Wish) -> Wish:
@@ -97,7 +97,25 @@ class Requests:
         name = user.id if isinstance(user, Key) else user.strip()
         if not self.engine.journal.was_known(wish.type, name):
             raise self._unknown(user)
-        return self.engine.carry_out(evolve(wish, key=key, login=None if key else name), found)
+        gone = evolve(wish, key=key, login=None if key else name)
+        if key is None:
+            self._refuse_renamed(wish.type, name)
+        if self.engine.journal.was_invited(wish.type, name):
+            return self.engine.unchanged(gone, evolve(found, seen=False), _INVITATION)
+        return self.engine.carry_out(gone, found)
+
+    def _refuse_renamed(self, type: str, login: str) -> None:
+        """That nobody has a name does not prove that who had it is gone.
+
+        :raises AmbiguousName: they are there, under another name.
+        """
+        for key in self.engine.journal.ids_called(type, login):
+            found = self.engine.accounts.by_key(key)
+            if found.there and found.resource is not None:
+                raise AmbiguousName(
+                    f"who was called {login} is called {found.resource.login} now, with the id {key.id}",
+                    hint="name the one you mean by id",
+                )
 
     # -- coming back ---------------------------------------------------------------------------------------
 
@@ -114,13 +132,13 @@ class Requests:
         if steps[0].state == "planned":
             return self._planned(wish, steps[0])
         if steps[0].state != "done":
-            return steps[0]
+            return self._as_asked(wish, steps[0])
         now = engine.accounts.read(wish)
         if wish.kind == "create_account" and wish.role is not None and wish.role not in now.held:
             steps.append(engine.carry_out(evolve(wish, kind="grant", entitlement=wish.role, account=None), now))
             now = engine.accounts.read(wish)
         if steps[-1].state != "done":
-            return steps[-1]
+            return self._as_asked(wish, steps[-1])
         main = engine.carry_out(wish, now, reactivated=True)
         engine.journal.link([step.id for step in steps if step.id is not None], main)
         return main
@@ -128,10 +146,14 @@ class Requests:
     def _planned(self, wish: Wish, step: Operation) -> Operation:
         """A dry run shows the first request, which enables the account."""
         then = (f"{wish.role.id} is granted after that",) if wish.role is not None else ()
+        return evolve(self._as_asked(wish, step), reactivated=True, warnings=(*step.warnings, *then))
+
+    def _as_asked(self, wish: Wish, step: Operation) -> Operation:
+        """A step in the words of what was asked for, where it ends there."""
         role = wish.role
         return evolve(
-            step, kind=wish.kind, reactivated=True, warnings=(*step.warnings, *then),
-            resource_type=role and role.type, role=role and role.id, entitlement=role and role.slug,
+            step, kind=wish.kind, resource_type=role and role.type, role=role and role.id,
+            entitlement=role and role.slug,
         )  # fmt: skip
 
     # -- saying no -----------------------------------------------------------------------------------------
@@ -145,6 +167,9 @@ class Requests:
         near = get_close_matches(name, self.engine.journal.logins(type), 3)
         hint = f"did you mean {' or '.join(near)}?" if near else None
         return UnknownName(f"the application has no user {name!r}", hint=hint)
+
+
+_INVITATION = "the application gave no id for them: the invitation may still be accepted; cancel it there"
 
 
 def named(role: str, known: Collection[EntitlementKey]) -> EntitlementKey:

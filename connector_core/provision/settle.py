@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from connector_core.errors import (
     ApplicationError,
@@ -51,7 +51,7 @@ class Settler:
         return settled
 
     def _ending(self, entry: Entry) -> Ending:
-        wish, verifier = _wish(entry), self.verifier
+        wish, verifier = self._invited(_wish(entry)), self.verifier
         if entry.state == "pending":
             return Ending(state="failed", error=ApplicationError("the program ended before the request was sent"))
         found = verifier.accounts.listed(wish) if wish.kind == "create_account" else verifier.accounts.read(wish)
@@ -66,6 +66,14 @@ class Settler:
         if entry.kind == "create_account" and self._may_turn_up(entry):
             return Ending(state="unknown")
         return _failed("the answer was lost, and the application shows that it was not done", found)
+
+    def _invited(self, wish: Wish) -> Wish:
+        """Of somebody who is invited, that nobody sees them yet proves nothing (W14)."""
+        book = self.verifier.book
+        account = book.follower.resource(wish.key) if wish.key is not None else None
+        if account is None or wish.kind == "create_account" or not book.journal.is_invited(account):
+            return wish
+        return evolve(wish, invited=account)
 
     def _may_turn_up(self, entry: Entry) -> bool:
         return abs(self.verifier.clock.now() - (entry.sent or 0.0)) < self.settle_after
