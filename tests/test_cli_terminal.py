@@ -6,9 +6,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -339,9 +341,7 @@ def test_a_state_that_cannot_be_used(home: Home, place: str) -> None:
     elif place == "text":
         home.db.write_text("this is no database" * 100)
     elif place == "other database":
-        import sqlite3
-
-        with sqlite3.connect(home.db) as db:
+        with closing(sqlite3.connect(home.db)) as db:
             db.execute("CREATE TABLE recipes (id)")
     elif os.getuid() == 0:
         home.environ["CONNECTOR_CORE_DB"] = "/proc/state.db"
