@@ -163,18 +163,19 @@ def test_a_call_that_never_comes_back_fails_by_its_deadline(db: Path) -> None:
 
 def test_an_interrupt_does_not_wait_for_a_call_that_hangs(db: Path) -> None:
     """Once interrupted, a page in hand is waited for only so long."""
-    released = threading.Event()
+    released, came_back = threading.Event(), list[bool]()
     script = Script({None: first("users")})
     connection = script.connect(db, policy=SyncPolicy(grace=0.2))
 
     def hang(cursor: Cursor) -> Page:
         connection.host.cancel()  # type: ignore[attr-defined]
-        released.wait(30)
+        came_back.append(not released.wait(30))
         return users("ada")
 
     script.pages["users", 0] = hang
     with pytest.raises(Interrupted):
         connection.sync()
+    assert not came_back
     released.set()
     assert connection.syncs()[0].status == "interrupted"
 

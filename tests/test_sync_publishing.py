@@ -154,6 +154,30 @@ def test_incomplete_ends_what_is_proven_gone(db: Path) -> None:
         assert picture(connection) == site.users()
 
 
+def test_incomplete_ends_a_grant_that_its_holders_own_row_disproves(db: Path) -> None:
+    """Holes elsewhere do not keep alive what the row that gave a grant no longer gives."""
+    Script({None: first("users"), ("users", 0): users("ada", "bo")}).connect(db).sync()
+    disabled = Page(resources=(user("ada", status="disabled"), user("bo")), grants=(editor("bo"),), total=9)
+    holes = Script({None: first("users"), ("users", 0): disabled})
+    assert holes.connect(db).sync().sync.status == "incomplete"
+    assert picture(holes.connect(db)) == {("ada@example.com", None), ("bo@example.com", "editor")}
+
+
+def test_a_grant_that_only_a_look_up_gave_ends_when_everything_was_read_without_it(db: Path) -> None:
+    """What no stream gave is ended by no single stream, but by a sync in which all of them add up."""
+    pages: dict[Any, Any] = {None: first("users"), ("users", 0): users("ada", "bo", grants=())}
+    Script(pages).connect(db).sync()
+    unlisted = {**pages, ("users", 0): users("ada", grants=(), total=1)}
+    found = {Key("user", "bo"): users("bo")}
+    connection = Script(unlisted, single=found).connect(db)
+    connection.sync()
+    assert picture(connection) == {("ada@example.com", None), ("bo@example.com", "editor")}
+    Script({**pages, ("users", 0): users("ada", "bo", grants=(), total=9)}).connect(db).sync()
+    assert ("bo@example.com", "editor") in picture(connection)
+    Script(pages).connect(db).sync()
+    assert picture(connection) == {("ada@example.com", None), ("bo@example.com", None)}
+
+
 def test_a_grant_of_a_stream_that_was_cut_stands(db: Path) -> None:
     """A missing page of grants ends none of them, although their holders were read."""
     pages: dict[Any, Any] = {
@@ -239,6 +263,15 @@ def test_a_look_up_is_given_the_resource_as_last_seen(db: Path) -> None:
     bo = user("bo", name="Bo", email="bo@example.com", profile={"team": "blue"}, parent=Key("group", "a:b"))
     Script({None: first("users"), ("users", 0): Page(resources=(user("ada"), bo))}).connect(db).sync()
     script = Script({None: first("users"), ("users", 0): users("ada", total=1)})
+    script.connect(db).sync()
+    assert script.asked[-1] == bo
+
+
+def test_a_look_up_of_a_newcomer_is_given_what_this_sync_read(db: Path) -> None:
+    """Whoever only one of two readings listed may be in no picture yet: the connector is handed the row just read."""
+    bo = user("bo", name="Bo")
+    listings = [Page(resources=(user("ada"), bo), total=3), Page(resources=(user("ada"),), total=1)]
+    script = Script({None: first("users"), ("users", 0): lambda cursor: listings.pop(0)})
     script.connect(db).sync()
     assert script.asked[-1] == bo
 
