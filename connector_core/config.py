@@ -48,7 +48,8 @@ def _sensible(_: object, __: Attribute[str], name: str) -> None:
 
 @frozen(kw_only=True)
 class ConnectionConfig:
-    """What is configured for one connection. ``values`` are settings of the connector, not yet checked.
+    """What is configured for one connection. ``values`` are settings of the connector, not yet checked; ``words`` the
+    reserved words that somebody said.
 
     ``others`` are the names of the other connections, ``file`` is the configuration file, ``environ`` the environment
     that settings may come from.
@@ -60,6 +61,7 @@ class ConnectionConfig:
     owner: str | None = None
     managed: bool = False
     values: Mapping[str, Value] = field(factory=dict, repr=False)
+    words: Mapping[str, Value] = field(factory=dict, repr=False)
     environ: Mapping[str, str] = field(factory=dict, repr=False)
     others: tuple[str, ...] = ()
     file: Path | None = None
@@ -134,6 +136,7 @@ class Configuration:
             name=name, connector=connector, app=_text(reserved, "app"), owner=_text(reserved, "owner"),
             managed=_boolean(reserved, "managed", default=name == connector + SANDBOX),
             values={k: v for k, v in file.items() if k not in RESERVED} | arguments,
+            words={k: v for k, v in reserved.items() if k in RESERVED},
             environ=self.environ, others=tuple(n for n in names if n != name), file=self.path,
         )  # fmt: skip
 
@@ -182,20 +185,31 @@ def resolve(config: ConnectionConfig, settings: type, *, sandbox_address: str | 
 
 
 def described(config: ConnectionConfig, settings: Iterable[Setting]) -> dict[str, dict[str, str]]:
-    """Each setting's ``value`` as text, a secret masked, and its ``origin`` in words; nothing is fetched or checked."""
+    """Each setting's ``value`` as text, a secret masked, and its ``origin`` in words; nothing is fetched or checked.
+
+    The reserved words come first.
+    """
     every = list(settings)
     found = _found(config, [s.name for s in every])
-    return {s.name: _described(s, found.get(s.name)) for s in every}
+    facts = {"connector": config.connector, "app": config.app, "owner": config.owner, "managed": config.managed}
+    words = {
+        k: {"value": _shown(v), "origin": config.words[k].origin if k in config.words else "default"}
+        for k, v in facts.items()
+    }
+    return words | {s.name: _described(s, found.get(s.name)) for s in every}
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _described(setting: Setting, value: Value | None) -> dict[str, str]:
     if value is None and setting.required:
         return {"value": "", "origin": "missing"}
     raw = setting.default if value is None else value.raw
-    text = (
-        "***" if setting.secret else raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False, default=str)
-    )
-    return {"value": text, "origin": "default" if value is None else value.origin}
+    return {"value": "***" if setting.secret else _shown(raw), "origin": "default" if value is None else value.origin}
 
 
 def _found(config: ConnectionConfig, names: Iterable[str]) -> dict[str, Value]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -166,6 +167,30 @@ class Host:
 
         config = self.connection(connection).config
         return look(config, self._state_path(connection), self._context.clock)
+
+    @contextmanager
+    def renaming(self, name: str, new: str) -> Iterator[None]:
+        """Let the history of a connection go over to another name, if what is done inside succeeds.
+
+        Where each connection has a state file of its own (``{connection}``), the history stays in the earlier file.
+
+        :raises Busy: it is being synced or changed.
+        :raises UsageError: there is a history of the other name.
+        """
+        path = self._state_path(name)
+        if path != self._state_path(new) or not path.exists():
+            yield
+            return
+        from connector_core.store.connections import rename_connection
+        from connector_core.store.database import explained, open_writer, transaction
+        from connector_core.sync.lock import exclusive
+
+        with (
+            explained(path), closing(open_writer(path)) as db, exclusive(path, db, name, self._context.clock),
+            transaction(db),
+        ):  # fmt: skip
+            rename_connection(db, name, new)
+            yield
 
     # -- for connections -----------------------------------------------------------------------------------
 

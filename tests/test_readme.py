@@ -194,7 +194,7 @@ def test_every_command_and_option_is_there() -> None:
     assert {cell.split()[0] for cell in first_cells(text) if not cell.startswith("-")} == commands.keys()
     options = {
         option for command in [cli, *commands.values()] if command for parameter in command.params
-        if isinstance(parameter, click.Option) for option in parameter.opts
+        if isinstance(parameter, click.Option) for option in (*parameter.opts, *parameter.secondary_opts)
     }  # fmt: skip
     named = {cell.split()[0] for cell in re.findall(r"`(-[^`]+)`", text)}
     assert named == {*options, "-h", "--help", "-vv"}

@@ -23,6 +23,11 @@ CHANGES = 10  # the exit code that --exit-code asks for
 COMMANDS = {
     "plugins": "look",
     "capabilities": "look",
+    "add": "setup",
+    "configure": "alter",
+    "rename": "alter",
+    "remove": "alter",
+    "config": "alter",
     "connections": "watching",
     "check": "look",
     "run": "run",

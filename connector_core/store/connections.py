@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from connector_core.errors import UsageError
 from connector_core.model import Entitlement, EntitlementKey, ResourceType
 
 
@@ -22,6 +23,16 @@ def find_connection(db: sqlite3.Connection, name: str) -> sqlite3.Row | None:
     """The row of the connection of that name, or None where it was never synced."""
     row: sqlite3.Row | None = db.execute("SELECT * FROM connections WHERE name = ?", (name,)).fetchone()
     return row
+
+
+def rename_connection(db: sqlite3.Connection, name: str, new: str) -> None:
+    """Let everything of a connection belong to another name.
+
+    :raises UsageError: something belongs to that name already.
+    """
+    if find_connection(db, name) is not None and find_connection(db, new) is not None:
+        raise UsageError(f"the state holds a history of {new!r} already", hint="choose a name that was never used")
+    db.execute("UPDATE connections SET name = ? WHERE name = ?", (new, name))
 
 
 def name_holder(db: sqlite3.Connection, name: str, holder: str) -> None:
