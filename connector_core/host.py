@@ -69,20 +69,22 @@ class Host:
 
     @classmethod
     def from_environment(
-        cls, *, db: str | None = None, config: str | None = None, environ: Mapping[str, str] = os.environ, **more: Any
-    ) -> Self:
+        cls, *, db: str | None = None, config: str | None = None, environ: Mapping[str, str] = os.environ,
+        new: bool = False, **more: Any,
+    ) -> Self:  # fmt: skip
         """A host as the command line has it: files, folders and variables as the README says.
 
         :param db: the state file, before ``CONNECTOR_CORE_DB``.
         :param config: the configuration file, before ``CONNECTOR_CORE_CONFIG``.
         :param environ: the environment; a copy is made.
+        :param new: the configuration is about to be written, so a file that is named need not be there yet.
         :param more: what `Host` understands besides.
         :raises ConfigurationError: the configuration file is missing although named, or wrong.
         """
         environ = dict(environ)
         named = config or environ.get("CONNECTOR_CORE_CONFIG")
         path = Path(named).expanduser() if named else _config_folder() / "connector-core.toml"
-        configuration = Configuration.load(path, environ, required=bool(named))
+        configuration = Configuration.load(path, environ, required=bool(named) and not new)
         state = db or environ.get("CONNECTOR_CORE_DB")
         where = Path(state).expanduser() if state else _state_folder() / "state.db"
         return cls(where, configuration=configuration, environ=environ, **more)

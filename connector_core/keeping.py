@@ -40,7 +40,8 @@ class Keeper:
             return Kept(reference={"keyring": name}, place=f"the keyring, as {name!r} of {SERVICE}")
         path = self._path(connection, setting)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._folder.parent, self._folder):  # `parents` would leave the outer one open to others
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write_private(path, secret.reveal())
         except OSError as error:
             raise ConfigurationError(f"cannot write {path}: {error}") from error

@@ -208,6 +208,15 @@ def test_the_first_configuration_is_made_for_its_owner_alone(home: Home) -> None
     assert (mode(file), mode(file.parent)) == (0o600, 0o700)
 
 
+def test_a_configuration_that_is_named_is_made_where_it_is_not_there(home: Home) -> None:
+    """`add` is how a file begins; every other command says that the file named is missing."""
+    new = home.folder / "new" / "own.toml"
+    assert home("--config", str(new), "connections").code == 3
+    assert script(home, "--config", str(new), "add", "whimsical", "--no-check").code == 0
+    assert (mode(new), mode(new.parent)) == (0o600, 0o700)
+    assert "whimsical" in tomllib.loads(new.read_text())["connections"]
+
+
 def test_the_environment_alone_is_a_set_up(home: Home) -> None:
     """Nothing is asked for and nothing is written."""
     with workspace(2) as there:

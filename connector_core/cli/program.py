@@ -57,10 +57,11 @@ class Options:
     verbose: int = 0
     quiet: bool = False
 
-    def host(self) -> Host:
+    def host(self, *, new: bool = False) -> Host:
+        """:param new: the configuration file is about to be written, and need not be there yet."""
         from connector_core.host import Host
 
-        return Host.from_environment(db=self.db, config=self.config)
+        return Host.from_environment(db=self.db, config=self.config, new=new)
 
     def remark(self, message: str) -> None:
         """A line beside the answer, which --quiet leaves out."""

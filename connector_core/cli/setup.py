@@ -42,7 +42,7 @@ def add(
     On a terminal it asks for what is missing. Elsewhere the secret is read from standard input. The connection is
     tried before it is saved; the secret goes into the keyring or a file that only you can read.
     """
-    with options.host() as host:
+    with options.host(new=True) as host:
         form = Form(options, host, host.capabilities(connector), name or connector)
         form.refuse_known()
         form.show_guide()
