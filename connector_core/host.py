@@ -19,6 +19,7 @@ from attrs import frozen
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import SANDBOX, Configuration
 from connector_core.connection import Connection, Context
+from connector_core.errors import UsageError
 from connector_core.model import Manifest
 from connector_core.plugins import PluginInfo, Plugins
 from connector_core.settings import Setting, declared
@@ -193,6 +194,22 @@ class Host:
         ):  # fmt: skip
             rename_connection(db, name, new)
             yield
+
+    def backup(self, target: Path, *, connection: str | None = None, force: bool = False) -> int:
+        """Copy the state into ``target``, also while it is in use; gives the size of the copy in bytes.
+
+        :param connection: whose state, where each connection has a file of its own.
+        :param force: put it in the place of a file that is there.
+        :raises UsageError: it is not said which file, or there is a file at ``target``.
+        :raises NoPicture: there is no state yet.
+        :raises StateError: the copy cannot be written, or the state is damaged.
+        """
+        from connector_core.store.backup import backup
+
+        if connection is None and "{connection}" in self._db:
+            raise UsageError("each connection has a state file of its own", hint="say whose with --connection")
+        name = self.connection(connection).name if connection is not None else ""
+        return backup(self._state_path(name), target, force=force)
 
     # -- for connections -----------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ COMMANDS = {
     "apply": "plans",
     "operations": "change",
     "status": "watching",
+    "backup": "keep",
     "sandbox": "sandbox",
 }
 
