@@ -375,7 +375,10 @@ class AccessRow:
 
 @frozen(kw_only=True)
 class Change:
-    """One difference between two pictures. Exactly one of ``sync`` and ``operation`` is set."""
+    """One difference between two pictures. Exactly one of ``sync`` and ``operation`` is set.
+
+    ``requested_by`` and ``reason`` are those of the operation, which the journal keeps.
+    """
 
     sync: int | None
     operation: int | None
@@ -386,6 +389,8 @@ class Change:
     what: str
     before: str | None
     after: str | None
+    requested_by: str | None = None
+    reason: str | None = None
 
 
 @frozen(kw_only=True)

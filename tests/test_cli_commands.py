@@ -212,7 +212,9 @@ def test_changes(synced: Home) -> None:
 def test_changes_as_json(synced: Home) -> None:
     """Rows as promised; --to the first sync there were none."""
     rows = synced("changes", "whimsical", "--json").document["changes"]
-    assert list(rows[0]) == ["sync", "operation", "at", "kind", "user_id", "user", "what", "before", "after"]
+    assert list(rows[0]) == [
+        "sync", "operation", "at", "kind", "user_id", "user", "what", "before", "after", "requested_by", "reason",
+    ]  # fmt: skip
     shown = {(row["user"], row["kind"], row["what"], row["before"], row["after"]) for row in rows}
     editor, viewer = "role:editor:assigned", "role:viewer:assigned"
     assert shown >= {

@@ -187,7 +187,7 @@ class Reader:
             since = self._one(query, self._id, None if until is None else until + 1) or 0
         query = (
             "SELECT s.id AS sync, j.id AS operation, e.at, l.kind, l.resource_id AS user_id, l.login AS user, l.what, "
-            "l.before, l.after FROM change_log l JOIN events e ON e.id = l.event "
+            "l.before, l.after, j.who AS requested_by, j.reason FROM change_log l JOIN events e ON e.id = l.event "
             "LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id "
             "WHERE l.connection = ? AND l.event > ? AND l.event <= coalesce(?, 1 << 62) ORDER BY l.event, l.id"
         )

@@ -179,9 +179,7 @@ FROM change_log l JOIN connections c ON c.id = l.connection JOIN events e ON e.i
 @migrations()
 def m001_first(db: Database) -> None:
     """Everything a sync needs."""
-    for statement in (_TABLES + _VIEWS).split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    _run(db, _TABLES + _VIEWS)
 
 
 _JOURNAL = """
@@ -228,6 +226,33 @@ LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id;
 @migrations()
 def m002_journal(db: Database) -> None:
     """The journal of operations, and plans carried out."""
-    for statement in _JOURNAL.split(";\n"):
+    _run(db, _JOURNAL)
+
+
+_WATCHING = """
+-- when whoever runs it every so often means to begin again
+ALTER TABLE connections ADD COLUMN next_run TEXT;
+-- the oldest event whose picture can still be told
+ALTER TABLE connections ADD COLUMN pruned INTEGER;
+ALTER TABLE logs ADD COLUMN operation INTEGER;
+CREATE INDEX logs_operation ON logs (connection, operation) WHERE operation IS NOT NULL;
+
+DROP VIEW changes;
+CREATE VIEW changes AS
+SELECT c.name AS connection, s.id AS sync, j.id AS operation, e.at, l.kind,
+    l.resource_id AS user_id, l.login AS user, l.what, l.before, l.after, j.who AS requested_by, j.reason
+FROM change_log l JOIN connections c ON c.id = l.connection JOIN events e ON e.id = l.event
+LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id;
+"""
+
+
+@migrations()
+def m003_watching(db: Database) -> None:
+    """Logs of operations, who changed what and why, runs that are scheduled, how far back the history goes."""
+    _run(db, _WATCHING)
+
+
+def _run(db: Database, statements: str) -> None:
+    for statement in statements.split(";\n"):
         if statement.strip():
             db.execute(statement)
