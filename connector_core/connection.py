@@ -20,6 +20,7 @@ from connector_core.model import (
     Change,
     Finding,
     Json,
+    Level,
     LogLine,
     NewAccount,
     Operation,
@@ -248,14 +249,23 @@ class Connection:
         from connector_core.provision.engine import WriteAhead
         from connector_core.provision.guards import require_managed
         from connector_core.provisioning import provisioner
+        from connector_core.traffic import Traffic
 
         require_managed(self.config)
-        ahead = WriteAhead()
+        ahead, traffic = WriteAhead(), Traffic(detailed=True)
         with (
             self._writing() as db,
-            self._session(connector, before_write=ahead) as session,
+            self._session(connector, before_write=ahead, on_event=traffic.listen) as session,
             provisioner(
-                db, self._path, self.config, session, ahead, self._context.clock, terms, cancel=self._context.cancel
+                db,
+                self._path,
+                self.config,
+                session,
+                ahead,
+                self._context.clock,
+                terms,
+                traffic,
+                cancel=self._context.cancel,
             ) as engine,
         ):
             yield engine
@@ -302,10 +312,27 @@ class Connection:
         with self._reading() as reader:
             return reader.syncs(limit)
 
-    def logs(self, sync: int | None = None) -> tuple[LogLine, ...]:
-        """What happened in a sync; in the last one where None."""
+    def logs(
+        self, event: int | None = None, *, level: Level = "info", everything: bool = False, limit: int | None = None
+    ) -> tuple[LogLine, ...]:
+        """What happened in a sync or an operation, by its number; in the last sync where None.
+
+        :param level: lines of at least this level; ``debug`` has each request of an operation.
+        :param everything: of all syncs and operations.
+        :param limit: only so many, the last ones.
+        :raises UnknownName: there is no such sync or operation.
+        """
         with self._reading() as reader:
-            return reader.logs(sync)
+            return reader.logs(None if everything else reader.logged(event), level=level, limit=limit)
+
+    def follow_logs(self, event: int | None = None, *, level: Level = "info") -> Iterator[LogLine]:
+        """Lines as they are written from now on, until `Host.cancel`; with ``event``, all of it until it has ended.
+
+        :raises Interrupted: cancelled.
+        """
+        from connector_core.following import follow
+
+        return follow(self._reading, self._context.clock, self._context.cancel, event=event, level=level)
 
     # -- inside --------------------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from attrs import Factory, frozen
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Status = Literal["enabled", "disabled", "pending", "unknown"]
 OnRevoke = Literal["nothing", "falls_back", "removes_account", "refused"]
-Level = Literal["info", "warning", "error"]
+Level = Literal["debug", "info", "warning", "error"]
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 
 
 class Key(NamedTuple):
@@ -401,6 +402,7 @@ class LogLine:
     level: Level
     message: str
     sync: int | None = None
+    operation: int | None = None
     data: Mapping[str, Json] = Factory(dict)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import ConnectionConfig
+from connector_core.errors import ConnectorCoreError
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.book import Book
 from connector_core.provision.calls import Calls, WriteAhead
@@ -25,25 +26,44 @@ from connector_core.store.connections import connection_id, find_connection, put
 from connector_core.store.database import transaction
 from connector_core.store.follow import Follower
 from connector_core.store.journal import Asked, Journal
+from connector_core.store.logs import LogBuffer
 from connector_core.terms import Terms
+from connector_core.traffic import Traffic
 
 
 @contextmanager
 def provisioner(
     db: sqlite3.Connection, path: Path, config: ConnectionConfig, session: Session, ahead: WriteAhead, clock: Clock,
-    terms: Terms, *, cancel: threading.Event | None = None, policy: ProvisionPolicy | None = None,
+    terms: Terms, traffic: Traffic, *, cancel: threading.Event | None = None, policy: ProvisionPolicy | None = None,
 ) -> Iterator[Provisioner]:  # fmt: skip
-    """An engine for one sitting; on entering, it has settled what earlier sittings left open."""
+    """An engine for one sitting; on entering, it has settled what earlier sittings left open.
+
+    :param traffic: told the session's requests; what it notes goes into the log of each operation.
+    """
     holders, policy = Holders(path), policy or ProvisionPolicy()
     calls = Calls(ahead=ahead, clock=clock, cancel=cancel or threading.Event(), deadline=policy.call_deadline)
     with holders.sitting() as holder:
         verifier = _verifier(db, config, session, calls, holder, policy)
-        Settler(verifier=verifier, settle_after=policy.settle_after).settle(holders.is_alive)
-        yield Provisioner(
-            accounts=verifier.accounts, book=verifier.book, verifier=verifier, guards=Guards.of(session.settings),
-            clock=clock, asked=Asked(who=terms.get("who") or asker(), reason=terms.get("reason")),
-            consent=_consent(terms), dry=terms.get("dry_run", False),
-        )  # fmt: skip
+        log = traffic.log = verifier.book.log
+        with _logging_refusals(db, log):
+            Settler(verifier=verifier, settle_after=policy.settle_after).settle(holders.is_alive)
+            yield Provisioner(
+                accounts=verifier.accounts, book=verifier.book, verifier=verifier, guards=Guards.of(session.settings),
+                clock=clock, asked=Asked(who=terms.get("who") or asker(), reason=terms.get("reason")),
+                consent=_consent(terms), dry=terms.get("dry_run", False),
+            )  # fmt: skip
+
+
+@contextmanager
+def _logging_refusals(db: sqlite3.Connection, log: LogBuffer) -> Iterator[None]:
+    """What ended in an error before it became an operation has no other place where it could be seen later."""
+    try:
+        yield
+    except ConnectorCoreError as error:
+        if error.report is None:
+            with transaction(db):
+                log.write(db, "warning", f"{error.code}: {error.message}")
+        raise
 
 
 def _verifier(
@@ -58,7 +78,8 @@ def _verifier(
         follower.define(session.manifest.entitlements)
     journal = Journal(db, connection, calls.clock, holder)
     accounts = Accounts(session=session, calls=calls, journal=journal)
-    book = Book(journal=journal, follower=follower, accounts=accounts)
+    log = LogBuffer(connection, calls.clock, session.http.mask)
+    book = Book(journal=journal, follower=follower, accounts=accounts, log=log)
     return Verifier(accounts=accounts, book=book, clock=calls.clock, patience=policy.verify_for)
 
 

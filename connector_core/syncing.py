@@ -17,9 +17,10 @@ from connector_core.session import Session
 from connector_core.store import runs
 from connector_core.store.connections import connection_id
 from connector_core.store.database import transaction
-from connector_core.store.logs import LogBuffer
+from connector_core.store.logs import LogBuffer, trim
 from connector_core.store.queries import Reader
 from connector_core.sync import Means, Progress, SyncEngine, SyncPolicy, exclusive
+from connector_core.traffic import Traffic
 
 if TYPE_CHECKING:
     from connector_core.connection import Context
@@ -40,11 +41,11 @@ class SyncRun:
     on_progress: Callable[[Progress], None] | None
     on_event: Callable[[HttpEvent], None] | None
     _log: LogBuffer | None = field(default=None, init=False)
+    _traffic: Traffic = field(factory=Traffic, init=False)
 
     def listen(self, event: HttpEvent) -> None:
         """Told each step of each request: what a support person needs goes into the log."""
-        if self._log is not None and event.kind in ("wait", "retry"):
-            self._log.add("info", _said(event), status=event.status, seconds=event.seconds)
+        self._traffic.listen(event)
         if self.on_event is not None:
             self.on_event(event)
 
@@ -56,9 +57,10 @@ class SyncRun:
             policy = self.context.sync_policy or SyncPolicy()
             terms = runs.Terms(version=session.connector.version, reading=session.reading, address=session.address)
             self._settle(session)
-            log = self._log = LogBuffer(connection, self.context.clock, session.http.mask)
+            log = self._log = self._traffic.log = LogBuffer(connection, self.context.clock, session.http.mask)
             sync = self._begin(connection, terms, policy, log)
             workers = min(self.workers or session.manifest.max_workers, session.manifest.max_workers)
+            log.add("info", f"{self.config.connector} {session.connector.version}, up to {workers} requests at once")
             means = Means(
                 connector=session.connector, client=session.client, manifest=session.manifest,
                 requests=lambda: session.http.requests, workers=workers, clock=self.context.clock, log=log,
@@ -78,7 +80,7 @@ class SyncRun:
         from connector_core.provisioning import has_open, provisioner
 
         if has_open(self.db, self.config.name):
-            with provisioner(self.db, self.path, self.config, session, WriteAhead(), self.context.clock, {}):
+            with provisioner(self.db, self.path, self.config, session, WriteAhead(), self.context.clock, {}, Traffic()):
                 pass
 
     def _begin(self, connection: int, terms: runs.Terms, policy: SyncPolicy, log: LogBuffer) -> int:
@@ -100,16 +102,22 @@ class SyncRun:
         interrupted = isinstance(error, Interrupted)
         error.message, error.hint = mask(error.message), error.hint and mask(error.hint)
         info = None if interrupted else ErrorInfo(code=error.code, message=error.message, hint=error.hint)
-        self._log.add("info" if interrupted else "error", error.message)
         with transaction(self.db):
+            self._log.write(self.db, "info" if interrupted else "error", error.message)
+            if error.hint:
+                self._log.write(self.db, "info", f"what to do: {error.hint}")
             status: SyncStatus = "interrupted" if interrupted else "failed"
             seconds, requests = took
             runs.finish(
                 self.db, sync, status, seconds, self.context.clock, requests=requests, reason=error.message, error=info
             )
-            self._log.flush(self.db)
 
     def _report(self, sync: int) -> SyncReport:
+        assert self._log is not None
+        with transaction(self.db):
+            self._traffic.sum_up()
+            self._log.flush(self.db)
+            trim(self.db, self.context.clock)
         row = runs.sync_row(self.db, sync)
         reader = Reader(self.db, self.config.name)
         report = SyncReport(
@@ -118,14 +126,5 @@ class SyncRun:
             changes=ChangeCounts(added=row["added"], removed=row["removed"], changed=row["changed"]),
         )  # fmt: skip
         for complaint in self.context.plugins.announce("sync_finished", report=report):
-            assert self._log is not None
             self._log.write(self.db, "error", complaint)
         return report
-
-
-def _said(event: HttpEvent) -> str:
-    """A wait or a retry, in words."""
-    what, seconds = f"{event.method} {event.url}", event.seconds or 0.0
-    if event.kind == "wait":
-        return f"{what}: waiting {seconds:.1f} s"
-    return f"{what}: {event.message or f'answered {event.status}'}, again in {seconds:.1f} s"

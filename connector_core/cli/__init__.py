@@ -10,7 +10,8 @@
     look.py      plugins, capabilities, check
     run.py       run
     answers.py   access, changes
-    past.py      syncs, logs
+    past.py      syncs
+    logs.py      logs
     watching.py  connections, status
     change.py    create-user, delete-user, grant, revoke, operations
     plans.py     plan, apply

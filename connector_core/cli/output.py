@@ -44,6 +44,11 @@ def print_json(document: dict[str, Any]) -> None:
     _write("stdout", f"{{\n{lines}\n}}")
 
 
+def print_json_line(document: dict[str, Any]) -> None:
+    """One document on one line of standard output, for answers that go on and on."""
+    _write("stdout", _json({"format_version": FORMAT_VERSION, **document}))
+
+
 def print_error(error: ConnectorCoreError, as_json: bool) -> int:
     """The error, with what to do next; gives its exit code. As JSON after what had come of it until then."""
     if as_json:
@@ -71,6 +76,11 @@ def exit_code_of(code: str) -> int:
 def plural(count: int, one: str, many: str | None = None) -> str:
     """``1 page``, ``1,240 pages``."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def second(moment: str) -> str:
+    """``2026-01-31T12:00:00.123Z`` to the second, as tables show it."""
+    return moment[: len("2026-01-31T12:00:00")].replace("T", " ")
 
 
 def columns(name: Literal["stdout", "stderr"]) -> int | None:

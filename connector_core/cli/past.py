@@ -1,10 +1,10 @@
-"""`syncs` and `logs`: which syncs ran, and what happened in one."""
+"""`syncs`: which syncs ran."""
 
 from __future__ import annotations
 
 import click
 
-from connector_core.cli.output import print_json
+from connector_core.cli.output import print_json, second
 from connector_core.cli.program import Command, Options
 from connector_core.cli.table import Column, print_table
 from connector_core.model import SyncInfo
@@ -17,7 +17,6 @@ _SYNCS = (
     Column("PAGES", right=True),
     Column("REASON", least=20, wrap=True),
 )
-_LOGS = (Column("AT (UTC)"), Column("LEVEL"), Column("MESSAGE", least=20, wrap=True))
 
 
 @click.command(cls=Command)
@@ -36,26 +35,6 @@ def syncs(options: Options, connection: str, limit: int) -> None:
         print_table(_SYNCS, map(_sync, rows))
 
 
-@click.command(cls=Command)
-@click.argument("connection")
-@click.argument("sync", type=int, required=False)
-@click.pass_obj
-def logs(options: Options, connection: str, sync: int | None) -> None:
-    """Show what happened in a sync, by default the last one."""
-    with options.host() as host:
-        lines = host.connection(connection).logs(sync)
-    if options.json:
-        from attrs import asdict
-
-        print_json({"connection": connection, "logs": [asdict(line) for line in lines]})
-    else:
-        print_table(_LOGS, ((_second(line.at), line.level, line.message) for line in lines))
-
-
 def _sync(sync: SyncInfo) -> tuple[str | None, ...]:
     took, pages = f"{sync.seconds:,.1f} s", f"{sync.pages:,}"
-    return (str(sync.id), sync.status, _second(sync.started), took, pages, sync.reason)
-
-
-def _second(moment: str) -> str:
-    return moment[: len("2026-01-31T12:00:00")].replace("T", " ")
+    return (str(sync.id), sync.status, second(sync.started), took, pages, sync.reason)

@@ -34,7 +34,7 @@ COMMANDS = {
     "access": "answers",
     "changes": "answers",
     "syncs": "past",
-    "logs": "past",
+    "logs": "logs",
     "create-user": "change",
     "delete-user": "change",
     "grant": "change",

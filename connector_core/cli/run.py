@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from connector_core.host import Host
 
 _MAX_WORKERS = 64
+_WARNINGS = 20  # a thousand lines would hide what came of it
 
 
 @click.command(cls=Command)
@@ -79,8 +80,10 @@ def _document(report: SyncReport) -> dict[str, Any]:
 def _print(report: SyncReport, *, first: bool) -> None:
     """What came of it, and what to look at next."""
     sync, counts = report.sync, report.counts
-    for warning in report.warnings:
+    for warning in report.warnings[:_WARNINGS]:
         say(f"warning: {warning}")
+    if (more := len(report.warnings) - _WARNINGS) > 0:
+        say(f"warning: and {more:,} more (connector-core logs {report.connection} --level warning)")
     note(f"{report.connection}: {sync.status}{f' ({sync.reason})' if sync.reason else ''}")
     if sync.event is None:
         note("  nothing was published: the picture is as it was")

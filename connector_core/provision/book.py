@@ -14,6 +14,7 @@ from connector_core.provision.wishes import Found, Wish
 from connector_core.store.database import transaction
 from connector_core.store.follow import Follower, Now
 from connector_core.store.journal import Asked, Facts, Journal
+from connector_core.store.logs import LogBuffer
 
 State = Literal["done", "failed", "unknown"]
 
@@ -37,20 +38,26 @@ class Ending:
 
 @frozen(kw_only=True)
 class Book:
-    """The journal and the picture of one connection."""
+    """The journal, the picture and the log of one connection."""
 
     journal: Journal
     follower: Follower
     accounts: Accounts
+    log: LogBuffer
 
     def begin(self, wish: Wish, before: Found, asked: Asked, *, reactivated: bool = False) -> int:
         """Write it down before anything is sent; its number."""
-        return self.journal.begin(_facts(wish, before, reactivated), asked)
+        id = self.journal.begin(_facts(wish, before, reactivated), asked)
+        self.log.add("info", _asked_for(wish, before, asked))
+        with transaction(self.journal.db):  # whatever dies from here on, what was read before is to be seen
+            self.log.flush(self.journal.db, id)
+        return id
 
     def note(self, wish: Wish, found: Found, asked: Asked, ending: Ending, *, reactivated: bool = False) -> Operation:
         """Write down what was asked for and needs no request."""
         with transaction(self.journal.db):
             id = self.journal.insert(_facts(wish, found, reactivated), asked)
+            self.log.add("info", _asked_for(wish, found, asked))
             self._end(id, wish, ending)
         return self.journal.operation(id)
 
@@ -76,6 +83,10 @@ class Book:
             login=resource.login if resource else None, warnings=map(mask, ending.warnings),
             error=_info(ending.error, mask) if ending.error is not None else None, event=event,
         )  # fmt: skip
+        for warning in ending.warnings:
+            self.log.add("warning", warning)
+        self.log.add("info" if ending.state == "done" else "error", _ended(ending))
+        self.log.flush(self.journal.db, id)
 
     def _now(self, key: Key, after: Found, confirmed: bool) -> Now:
         held, known = self.held(key, after), confirmed and not after.unknown
@@ -87,6 +98,22 @@ def _facts(wish: Wish, before: Found, reactivated: bool) -> Facts:
         kind=wish.kind, type=wish.type, key=wish.key, login=login_of(wish, before), entitlement=wish.role,
         wanted=wish.account, before=_snapshot(before), reactivated=reactivated, as_of=wish.as_of,
     )  # fmt: skip
+
+
+def _asked_for(wish: Wish, before: Found, asked: Asked) -> str:
+    what = f"{wish.kind} {wish.role}" if wish.role else wish.kind
+    held = ", ".join(map(str, sorted(before.held))) or "nothing"
+    status = before.resource.status if before.resource else "not there"
+    known = "what is held cannot be read" if before.unknown else f"holds {held}"
+    why = f"; reason: {asked.reason}" if asked.reason else ""
+    return f"{asked.who} asks: {what} for {login_of(wish, before) or wish.key}, who is {status}, {known}{why}"
+
+
+def _ended(ending: Ending) -> str:
+    facts = [ending.outcome or "", "verified" if ending.verified else "not verified"] if ending.state == "done" else []
+    facts += [f"{ending.replaced} ended with it"] if ending.replaced else []
+    error = [ending.error.message] if ending.error else []
+    return f"{ending.state}: {', '.join(filter(None, [*facts, *error]))}"
 
 
 def login_of(wish: Wish, found: Found) -> str | None:

@@ -17,6 +17,7 @@ from connector_core.model import (
     EntitlementKey,
     Json,
     Key,
+    Level,
     LogLine,
     Operation,
     Picture,
@@ -24,6 +25,7 @@ from connector_core.model import (
 )
 from connector_core.store.connections import find_connection, head
 from connector_core.store.journal import operation_of
+from connector_core.store.logs import lines
 from connector_core.store.runs import sync_info
 
 
@@ -200,18 +202,39 @@ class Reader:
         query = "SELECT * FROM sync_runs WHERE connection = ? ORDER BY id DESC LIMIT ?"
         return tuple(sync_info(row) for row in self._db.execute(query, (self._id, -1 if limit is None else limit)))
 
-    def logs(self, sync: int | None = None) -> tuple[LogLine, ...]:
-        """The log of one sync; by default of the last.
+    def logged(self, event: int | None) -> int:
+        """That sync or operation; the last sync where None.
 
-        :raises UnknownName: there is no such sync.
+        :raises UnknownName: there is no such sync or operation.
         """
-        if sync is None:
-            sync = self._one("SELECT max(id) FROM sync_runs WHERE connection = ?", self._id)
-        elif self._one("SELECT id FROM sync_runs WHERE connection = ? AND id = ?", self._id, sync) is None:
-            raise UnknownName(f"{self._name} has no sync {sync}", hint=f"connector-core syncs {self._name} lists them")
-        query = "SELECT sync, at, level, message, data FROM logs WHERE connection = ? AND sync = ? ORDER BY id"
-        rows = self._db.execute(query, (self._id, sync))
-        return tuple(LogLine(**{**dict(row), "data": json.loads(row["data"])}) for row in rows)
+        if event is None:
+            last: int | None = self._one("SELECT max(id) FROM sync_runs WHERE connection = ?", self._id)
+            return last or 0
+        query = "SELECT id FROM events WHERE connection = ? AND id = ?"
+        if self._one(query, self._id, event) is None:
+            hint = f"connector-core syncs {self._name} lists the syncs, operations {self._name} the others"
+            raise UnknownName(f"{self._name} has no sync or operation {event}", hint=hint)
+        return event
+
+    def logs(
+        self, event: int | None = None, *, level: Level = "debug", limit: int | None = None
+    ) -> tuple[LogLine, ...]:
+        """The log, of one sync or operation, or of all; lines of at least that level, at most the last ``limit``."""
+        return tuple(line for _, line in self.numbered_logs(event, level=level, newest=limit))
+
+    def numbered_logs(
+        self, event: int | None, *, level: Level, after: int = 0, newest: int | None = None
+    ) -> tuple[tuple[int, LogLine], ...]:
+        """The same with the lines' numbers, for who asks again for those ``after`` the last."""
+        return tuple(lines(self._db, self._id, event=event, level=level, after=after, newest=newest))
+
+    def is_over(self, event: int) -> bool:
+        """Whether nothing more will be logged of that sync or operation."""
+        query = (
+            "SELECT status <> 'running' FROM sync_runs WHERE id = ?1 "
+            "UNION ALL SELECT state IN ('done', 'failed') FROM journal WHERE id = ?1"
+        )
+        return bool(self._one(query, event))
 
     def operations(self, *, user: str | None = None, limit: int | None = None) -> tuple[Operation, ...]:
         """The journal, newest first; of one person where ``user`` is an id, or a login in any case."""

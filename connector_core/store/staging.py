@@ -127,6 +127,12 @@ class Staging:
             self._db.execute("DELETE FROM temp.seen_grants WHERE stream = :stream AND reading = :bit", mine)
             return self.frontier.restart(task)
 
+    def keep_log(self) -> None:
+        """While nothing comes that could be committed, what the log says of it is written all the same."""
+        if self._log.is_waiting:
+            with transaction(self._db):
+                self._log.flush(self._db)
+
     @contextmanager
     def _committing(self, requests: int) -> Iterator[None]:
         """The transaction around one result; log lines gathered meanwhile go with it."""

@@ -79,6 +79,7 @@ class SyncEngine:
     def _read(self) -> str:
         self._staging.begin(self._means.manifest.entitlements)
         self._reading.drain("reading")
+        self._log.add("info", f"read {self._reading.so_far}")
         times = readings(self._db, self._sync)
         for verdict in judge_all(self._db, self._sync):
             if verdict.hidden:
@@ -106,7 +107,10 @@ class SyncEngine:
             if self._objection() is not None:
                 return self._hold()
         if self._can_look_up:
-            self._staging.frontier.look_up(NO_STREAM, self._removals.unseen())
+            unseen = self._removals.unseen()
+            if unseen:
+                self._log.add("info", f"{len(unseen):,} resources are no longer listed; looking each up by its id")
+            self._staging.frontier.look_up(NO_STREAM, unseen)
         return "confirming"
 
     def _look_up_and_publish(self) -> Ending:
@@ -124,7 +128,9 @@ class SyncEngine:
         reason = self._incomplete(verdicts)
         ending = Ending(status="complete" if reason is None else "incomplete", reason=reason)
         self._finish(ending)
-        Publisher(self._db, self._connection, self._sync).publish(self._clock)
+        counts = Publisher(self._db, self._connection, self._sync).publish(self._clock)
+        said = f"published: {counts.added:,} added, {counts.removed:,} removed, {counts.changed:,} changed"
+        self._log.write(self._db, "info", said)
         return ending
 
     def _hold(self) -> Ending:
@@ -140,10 +146,9 @@ class SyncEngine:
             self._log.add(
                 "warning", f"what {unknown} accounts hold could not be read; earlier grants stand, unconfirmed"
             )
-        self._log.add("info", f"{ending.status}{f': {ending.reason}' if ending.reason else ''}")
+        self._log.write(self._db, "info", f"{ending.status}{f': {ending.reason}' if ending.reason else ''}")
         seconds, requests = self.unreported
         runs.finish(self._db, self._sync, ending.status, seconds, self._clock, requests=requests, reason=ending.reason)
-        self._log.flush(self._db)
 
     # -- judging -------------------------------------------------------------------------------------------
 

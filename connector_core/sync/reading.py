@@ -133,6 +133,11 @@ class Reading:
         new, self._reported = requests - self._reported, requests
         return new
 
+    @property
+    def so_far(self) -> str:
+        """How much was read by this process, in words."""
+        return f"{self._progress.resources:,} resources on {self._progress.pages:,} pages"
+
     def _stop(self, error: ConnectorCoreError) -> _Stop:
         return _Stop(error, self._clock.monotonic())
 
@@ -145,6 +150,7 @@ class Reading:
     def _take(self) -> ConnectorCoreError | None:
         read = self._readers.next(_TICK)
         if read is None:
+            self._staging.keep_log()
             if self._readers.longest() > self._means.policy.call_deadline:
                 raise PluginError(f"the plugin {self._means.connector.name} did not answer in time")
             return None
