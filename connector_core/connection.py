@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from attrs import evolve, field, frozen
 
-from connector_core.clock import Clock, within
+from connector_core.clock import Clock, rfc3339, within
 from connector_core.config import ConnectionConfig
 from connector_core.errors import ApplicationError, CredentialsRefused, Unreachable
 from connector_core.model import (
@@ -124,6 +124,22 @@ class Connection:
             )  # fmt: skip
             with self._session(connector, workers=workers, on_event=run.listen) as session:
                 return run(session)
+
+    def require_settings(self) -> None:
+        """Find every setting and secret, without asking the application anything.
+
+        :raises ConfigurationError: one is missing or wrong.
+        """
+        with self._session(self._connector()):
+            pass
+
+    def schedule(self, at: float | None) -> None:
+        """Tell who watches when this connection is to be synced again, in seconds since 1970; None: not by itself."""
+        from connector_core.store.connections import connection_id, set_next_run
+
+        with self._writing() as db:
+            connection = connection_id(db, self.name, self.config.connector)
+            set_next_run(db, connection, None if at is None else rfc3339(at))
 
     # -- changing access -----------------------------------------------------------------------------------
 

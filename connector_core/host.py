@@ -143,6 +143,11 @@ class Host:
         """Every connection that can be named: configured ones, and those that connectors' names imply."""
         return self._configuration.names(self._plugins.names())
 
+    def connections_in_use(self) -> list[str]:
+        """Those that somebody has configured, or used; without a configuration file, the environment may be enough."""
+        configured = self._configuration.connections
+        return [n for n in self.connection_names() if n in configured or self.status(n).label != "new"]
+
     def connection(
         self, name: str, *, connector: str | None = None, settings: Mapping[str, Any] | None = None,
         app: str | None = None, owner: str | None = None, managed: bool | None = None,

@@ -24,6 +24,7 @@ class ConnectionStatus:
     """How one connection is doing.
 
     ``since``: from when on it has been failing; ``age``: seconds since its last complete picture, or None;
+    ``next_run``: when `run --every` means to begin again; ``overdue``: it should have by now, and did not.
     ``needs_person``: it will not get well by itself. ``error`` says why the last sync failed.
     """
 
@@ -38,22 +39,27 @@ class ConnectionStatus:
     last_sync: SyncInfo | None = None
     last_complete: str | None = None
     age: float | None = None
+    next_run: str | None = None
+    overdue: bool = False
     needs_person: bool = False
     error: ErrorInfo | None = None
 
 
 _NEEDS_PERSON = ("held", "failing", "incomplete")
+_LATE = 60.0  # seconds after which a run that should have begun is missed
 
 
 def look(config: ConnectionConfig, path: Path, clock: Clock) -> ConnectionStatus:
     """How that connection is doing, from its state and whether somebody holds its lock."""
     seen = _overview(config.name, path)
     label = _label(seen, busy=is_held(path, config.name))
+    ahead = None if seen.next_run is None else datetime.fromisoformat(seen.next_run).timestamp() - clock.now()
+    overdue = ahead is not None and ahead < -_LATE and label != "syncing"
     return ConnectionStatus(
         connection=config.name, connector=config.connector, app=config.app, owner=config.owner,
         managed=config.managed, label=label, since=seen.failing_since if label == "failing" else None,
         why=_why(seen), last_sync=seen.last, last_complete=seen.last_complete, age=_age(seen.last_complete, clock),
-        needs_person=label in _NEEDS_PERSON, error=seen.error,
+        next_run=seen.next_run, overdue=overdue, needs_person=overdue or label in _NEEDS_PERSON, error=seen.error,
     )  # fmt: skip
 
 

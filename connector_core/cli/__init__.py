@@ -8,7 +8,8 @@
     table.py     columns that fit the terminal
     progress.py  how far a long run is
     look.py      plugins, capabilities, check
-    run.py       run
+    run.py       run, and every.py: run again and again
+    schedule.py  schedule
     answers.py   access, changes
     past.py      syncs
     logs.py      logs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector_core.cli.asking import confirmation
-from connector_core.cli.output import exit_code_of, note, print_json, say
+from connector_core.cli.output import error_member, exit_code_of, note, print_json, say
 from connector_core.cli.program import Command, Options
 from connector_core.cli.signals import interruptible
 from connector_core.cli.table import Column, print_table
@@ -18,7 +18,7 @@ from connector_core.model import Operation
 
 if TYPE_CHECKING:
     from connector_core.connection import Connection
-    from connector_core.model import Entitlement, ErrorInfo
+    from connector_core.model import Entitlement
     from connector_core.terms import Terms
 
 Ask = Callable[["Connection", Any], Operation]  # with the terms of `Connection`
@@ -153,7 +153,8 @@ def _operate(options: Options, connection: str, ask: Ask, terms: Any) -> int:
         else:
             code = _exit_code(operation)
     if options.json:
-        print_json({"operation": document(operation), **_error(operation.error)})
+        failed = error_member(operation.error) if operation.error else {}
+        print_json({"operation": document(operation), **failed})
     else:
         _print(operation)
     return code
@@ -183,11 +184,6 @@ def document(operation: Operation) -> dict[str, Any]:
 
 def _without(plain: Any, *names: str) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if name not in names}
-
-
-def _error(error: ErrorInfo | None) -> dict[str, Any]:
-    """As every command's document has it where something went wrong."""
-    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}} if error else {}
 
 
 def _exit_code(operation: Operation) -> int:

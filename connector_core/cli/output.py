@@ -9,9 +9,12 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from connector_core.errors import ConnectorCoreError
+
+if TYPE_CHECKING:
+    from connector_core.model import ErrorInfo
 
 FORMAT_VERSION = 1
 _LABEL = re.compile(r" *(\d+\. |\w+: +|\w+ {2,})?")  # `2. text`, `hint: text`, `FAILED  text`
@@ -55,12 +58,17 @@ def print_error(error: ConnectorCoreError, as_json: bool) -> int:
         from connector_core.convert import to_json
 
         report: Any = to_json(error.report) or {}
-        print_json({**report, "error": {"code": error.code, "message": error.message, "hint": error.hint}})
+        print_json({**report, **error_member(error)})
     else:
         say(f"error: {error.message}")
         if error.hint:
             say(f"hint: {error.hint}")
     return error.exit_code
+
+
+def error_member(error: ConnectorCoreError | ErrorInfo) -> dict[str, Any]:
+    """As every command's document has it where something went wrong."""
+    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
 
 
 def exit_code_of(code: str) -> int:

@@ -31,6 +31,7 @@ COMMANDS = {
     "connections": "watching",
     "check": "look",
     "run": "run",
+    "schedule": "schedule",
     "access": "answers",
     "changes": "answers",
     "syncs": "past",

@@ -10,7 +10,7 @@ from connector_core.cli.output import note, plural, print_json, say
 from connector_core.cli.program import CHANGES, Command, Options
 from connector_core.cli.progress import Reporter
 from connector_core.cli.signals import interruptible
-from connector_core.errors import IncompleteError, Interrupted
+from connector_core.errors import IncompleteError, Interrupted, UsageError
 from connector_core.model import SyncReport
 
 if TYPE_CHECKING:
@@ -22,19 +22,31 @@ _WARNINGS = 20  # a thousand lines would hide what came of it
 
 
 @click.command(cls=Command)
-@click.argument("connection")
+@click.argument("connection", required=False)
 @click.option("--workers", type=click.IntRange(1, _MAX_WORKERS), metavar="N", help="Pages to ask for at once.")
 @click.option("--fresh", is_flag=True, help="Begin anew instead of resuming an interrupted sync.")
 @click.option("--accept-removals", is_flag=True, help="Accept the removals that the last sync was held for.")
 @click.option("--exit-code", is_flag=True, help="Exit with 10 where there are changes.")
+@click.option("--every", metavar="TIME", help="Run again and again: every 90s, 15m, 6h, 7d.")
+@click.option("--all", "everything", is_flag=True, help="With --every: all connections that are configured.")
 @click.option("--sandbox", is_flag=True, help="Read the connector's own stand-in server instead.")
 @click.pass_obj
-def run(options: Options, /, connection: str, exit_code: bool, sandbox: bool, **how: Any) -> int:
+def run(
+    options: Options, /, connection: str | None, exit_code: bool, every: str | None, everything: bool, sandbox: bool,
+    **how: Any,
+) -> int:  # fmt: skip
     """Read all users and roles, and publish what it came to.
 
     A sync that was interrupted is resumed. A sync that would remove many people at once is held: nothing is removed
     until somebody has looked and says --accept-removals.
+
+    With --every it goes on until SIGTERM or Ctrl-C, less often while it fails; SIGHUP has the configuration read anew.
     """
+    if (connection is None) != everything or (everything and (every is None or sandbox)):
+        raise UsageError("name one CONNECTION, or --all with --every", hint="connector-core run --help says more")
+    if every is not None:
+        return _again(options, connection, every, sandbox, exit_code, how)
+    assert connection is not None
     with options.host() as host:
         asked = host.connection(_sandbox_of(host, connection) if sandbox else connection)
         report = _sync(options, host, asked, how)
@@ -45,6 +57,26 @@ def run(options: Options, /, connection: str, exit_code: bool, sandbox: bool, **
     if report.sync.status != "complete":
         return IncompleteError.exit_code
     return CHANGES if exit_code and report.changes.total else 0
+
+
+def _again(
+    options: Options, connection: str | None, every: str, sandbox: bool, exit_code: bool, how: dict[str, Any]
+) -> int:
+    from connector_core.cli.every import Keeper
+    from connector_core.schedule import Rhythm, duration
+
+    if exit_code or how["fresh"] or how["accept_removals"]:
+        raise UsageError(
+            "--every goes with neither --fresh, --accept-removals nor --exit-code", hint="say them in a run of its own"
+        )
+
+    def names(host: Host) -> list[str]:
+        if connection is None:
+            return [n for n in host.connections_in_use() if not host.connection(n).config.sandbox]
+        return [_sandbox_of(host, connection) if sandbox else connection]
+
+    rhythm = Rhythm(every=duration(every))
+    return Keeper(options, rhythm, names, lambda report: (_line(report), _document(report)), how["workers"]).keep()
 
 
 def _sandbox_of(host: Host, connection: str) -> str:
@@ -75,6 +107,15 @@ def _document(report: SyncReport) -> dict[str, Any]:
     document: Any = to_json(report)
     del document["error"]
     return dict(document)
+
+
+def _line(report: SyncReport) -> str:
+    """What came of it, where more will follow."""
+    sync, counts = report.sync, report.counts
+    parts = [f"{sync.status}{f' ({sync.reason})' if sync.reason else ''}"]
+    if sync.event is not None:
+        parts += [plural(counts.user, "user"), _changes(report)]
+    return f"{report.connection}: {', '.join([*parts, f'{sync.seconds:.1f} s'])}"
 
 
 def _print(report: SyncReport, *, first: bool) -> None:

@@ -14,11 +14,18 @@ _ENDED = 130
 @contextmanager
 def interruptible(stop: Callable[[], None]) -> Iterator[None]:
     """Within it, the first SIGINT or SIGTERM calls ``stop``, which must be quick and print nothing."""
+    with stopping(lambda number: stop()):
+        yield
+
+
+@contextmanager
+def stopping(stop: Callable[[int], None]) -> Iterator[None]:
+    """The same; ``stop`` is told which signal it was."""
 
     def first(number: int, frame: FrameType | None) -> None:
         for again in before:
             signal.signal(again, lambda *_: os._exit(_ENDED))
-        stop()
+        stop(number)
 
     before = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -26,3 +33,15 @@ def interruptible(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def on_hangup(call: Callable[[], None]) -> Iterator[None]:
+    """Within it, SIGHUP calls that; where the system has no such signal, nothing does."""
+    number = getattr(signal, "SIGHUP", None)
+    before = None if number is None else signal.signal(number, lambda *_: call())
+    try:
+        yield
+    finally:
+        if number is not None:
+            signal.signal(number, before)

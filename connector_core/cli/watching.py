@@ -31,11 +31,15 @@ def connections(options: Options, /, everything: bool) -> None:
     if options.json:
         print_json({"connections": [_document(row) for row in rows]})
         return
-    head = (
+    head: list[Column | str] = [
         Column("CONNECTION"), Column("APP", least=8), Column("OWNER", least=8), "MANAGED", "STATE", "LAST COMPLETE",
-        Column("WHY", least=12, wrap=True),
-    )  # fmt: skip
-    print_table(head, map(_row, rows))
+        "NEXT RUN", Column("WHY", least=12, wrap=True),
+    ]  # fmt: skip
+    lines = [_row(row) for row in rows]
+    if not any(row.next_run for row in rows):
+        head.remove("NEXT RUN")
+        lines = [[*line[:-2], line[-1]] for line in lines]
+    print_table(head, lines)
 
 
 @click.command(cls=Command)
@@ -44,7 +48,8 @@ def connections(options: Options, /, everything: bool) -> None:
 def status(options: Options, /, connection: str | None) -> int:
     """Say how connections are doing, for monitoring.
 
-    Exits with 6 where one needs a person: its last sync failed, was held, or was incomplete.
+    Exits with 6 where one needs a person: its last sync failed, was held, or was incomplete, or whatever runs it every
+    so often has stopped.
     """
     with options.host() as host:
         rows = [host.status(connection)] if connection else _statuses(host, False)
@@ -53,14 +58,13 @@ def status(options: Options, /, connection: str | None) -> int:
         print_json({"ok": not troubled, "connections": [_document(row) for row in rows]})
     else:
         for row in rows:
-            note(f"{row.connection}: {row.label}{_since(row)}{f': {row.why}' if row.why else ''}")
+            late = ", its next run is overdue" if row.overdue else ""
+            note(f"{row.connection}: {row.label}{_since(row)}{late}{f': {row.why}' if row.why else ''}")
     return NEEDS_PERSON if troubled else 0
 
 
 def _statuses(host: Host, everything: bool) -> list[ConnectionStatus]:
-    configured = host.configuration.connections
-    rows = [host.status(name) for name in host.connection_names()]
-    return [row for row in rows if everything or row.connection in configured or row.label != "new"]
+    return [host.status(name) for name in (host.connection_names() if everything else host.connections_in_use())]
 
 
 def _document(row: ConnectionStatus) -> dict[str, Any]:
@@ -70,10 +74,16 @@ def _document(row: ConnectionStatus) -> dict[str, Any]:
     return dict(document)
 
 
-def _row(row: ConnectionStatus) -> tuple[str | None, ...]:
+def _row(row: ConnectionStatus) -> list[str | None]:
     managed = "managed" if row.managed else "unmanaged"
     complete = f"{ago(row.age)} ago" if row.age is not None else "never"
-    return (row.connection, row.app, row.owner, managed, f"{row.label}{_since(row)}", complete, row.why)
+    return [row.connection, row.app, row.owner, managed, f"{row.label}{_since(row)}", complete, _next(row), row.why]
+
+
+def _next(row: ConnectionStatus) -> str | None:
+    if row.next_run is None:
+        return None
+    return f"{'overdue: ' * row.overdue}{row.next_run[:16].replace('T', ' ')}"
 
 
 def _since(row: ConnectionStatus) -> str:

@@ -40,6 +40,11 @@ def name_holder(db: sqlite3.Connection, name: str, holder: str) -> None:
     db.execute("UPDATE connections SET holder = ? WHERE name = ?", (holder, name))
 
 
+def set_next_run(db: sqlite3.Connection, connection: int, at: str | None) -> None:
+    """Remember when it is to be run again; None: nobody means to."""
+    db.execute("UPDATE connections SET next_run = ? WHERE id = ?", (at, connection))
+
+
 def put_resource_types(db: sqlite3.Connection, connection: int, types: tuple[ResourceType, ...]) -> None:
     db.executemany(
         "INSERT OR REPLACE INTO resource_types (connection, type, display_name, account, role) VALUES (?, ?, ?, ?, ?)",

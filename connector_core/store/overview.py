@@ -13,12 +13,16 @@ from connector_core.store.runs import error_of, sync_info
 
 @frozen(kw_only=True)
 class Overview:
-    """``last``: the last sync, with its ``error``. ``failing_since``: when the first of the failures in a row ended."""
+    """``last``: the last sync, with its ``error``. ``failing_since``: when the first of the failures in a row ended.
+
+    ``next_run``: when whoever runs it every so often means to begin again.
+    """
 
     last: SyncInfo | None = None
     error: ErrorInfo | None = None
     failing_since: str | None = None
     last_complete: str | None = None
+    next_run: str | None = None
 
 
 def overview(db: sqlite3.Connection, connection: str) -> Overview:
@@ -29,11 +33,11 @@ def overview(db: sqlite3.Connection, connection: str) -> Overview:
     query = "SELECT * FROM sync_runs WHERE connection = ? ORDER BY id DESC LIMIT 1"
     last = db.execute(query, (row["id"],)).fetchone()
     if last is None:
-        return Overview()
+        return Overview(next_run=row["next_run"])
     complete = "SELECT max(finished) FROM sync_runs WHERE connection = ? AND status = 'complete'"
     return Overview(
         last=sync_info(last), error=error_of(last), failing_since=_failing_since(db, row["id"]),
-        last_complete=db.execute(complete, (row["id"],)).fetchone()[0],
+        last_complete=db.execute(complete, (row["id"],)).fetchone()[0], next_run=row["next_run"],
     )  # fmt: skip
 
 
