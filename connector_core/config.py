@@ -17,12 +17,14 @@ from urllib.parse import quote
 from attrs import Attribute, Factory, field, frozen
 
 from connector_core.errors import ConfigurationError, UnknownName
+from connector_core.files import read_bytes, what_is_wrong
 from connector_core.model import Json, Secret
 from connector_core.secrets import Places, fetch
 from connector_core.settings import RESERVED, Setting, declared
 
 SANDBOX = "-sandbox"
 _PREFIX = "CONNECTOR_CORE_"
+LARGEST = 4 * 2**20  # bytes of a configuration file
 _LONGEST = 120  # of a connection's name as it stands in file names, which systems limit to 255 bytes
 
 
@@ -94,7 +96,7 @@ class Configuration:
         :param required: somebody named it, so it must be there.
         :raises ConfigurationError: it is not TOML, or holds what it should not.
         """
-        document = _read(path) if required or path.exists() else {}
+        document = _read(path, required=required)
         _only_known(document, ("apps", "connections"), str(path))
         apps = _tables(document, "apps", path)
         for app, table in apps.items():
@@ -341,13 +343,15 @@ def _near(name: str, known: Iterable[str], else_: str) -> str:
     return f"did you mean {near[0]}?" if near else f"{else_}: {', '.join(every) or 'none'}"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, required: bool) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"cannot read the configuration {path}: {error}") from error
+        return tomllib.loads(read_bytes(path, LARGEST).decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:  # its own errors and those of UTF-8 are ValueErrors
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and not required:
+            return {}
+        raise ConfigurationError(f"cannot read the configuration {path}: {what_is_wrong(error)}") from error
 
 
 def _tables(document: Mapping[str, Any], key: str, path: Path) -> dict[str, dict[str, Any]]:

@@ -14,8 +14,9 @@ from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable, Item
 
-from connector_core.config import Configuration
+from connector_core.config import LARGEST, Configuration
 from connector_core.errors import ConfigurationError, UnknownName, UsageError
+from connector_core.files import read_bytes, what_is_wrong
 from connector_core.model import Json
 
 
@@ -111,15 +112,15 @@ class ConfigFile:
                 change(document)
                 self._write(tomlkit.dumps(document))
         except OSError as error:
-            raise ConfigurationError(f"cannot write the configuration {self.path}: {error}") from error
+            raise ConfigurationError(f"cannot write the configuration {self.path}: {what_is_wrong(error)}") from error
 
     def _read(self) -> TOMLDocument:
         if not self.path.exists():
             return tomlkit.document()
         try:
-            return tomlkit.parse(self.path.read_text("utf-8"))
-        except (UnicodeDecodeError, TOMLKitError) as error:
-            raise ConfigurationError(f"cannot read the configuration {self.path}: {error}") from error
+            return tomlkit.parse(read_bytes(self.path, LARGEST).decode("utf-8-sig"))
+        except (ValueError, RecursionError, TOMLKitError) as error:
+            raise ConfigurationError(f"cannot read the configuration {self.path}: {what_is_wrong(error)}") from error
 
     def _write(self, text: str) -> None:
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")

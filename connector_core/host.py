@@ -20,6 +20,7 @@ from connector_core.clock import Clock, SystemClock
 from connector_core.config import SANDBOX, Configuration
 from connector_core.connection import Connection, Context
 from connector_core.errors import UsageError
+from connector_core.files import expanded
 from connector_core.model import Manifest
 from connector_core.plugins import PluginInfo, Plugins
 from connector_core.settings import Setting, declared
@@ -84,10 +85,10 @@ class Host:
         """
         environ = dict(environ)
         named = config or environ.get("CONNECTOR_CORE_CONFIG")
-        path = Path(named).expanduser() if named else _config_folder() / "connector-core.toml"
+        path = expanded(named) if named else _config_folder() / "connector-core.toml"
         configuration = Configuration.load(path, environ, required=bool(named) and not new)
         state = db or environ.get("CONNECTOR_CORE_DB")
-        where = Path(state).expanduser() if state else _state_folder() / "state.db"
+        where = expanded(state) if state else _state_folder() / "state.db"
         return cls(where, configuration=configuration, environ=environ, **more)
 
     def __enter__(self) -> Self:

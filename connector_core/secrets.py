@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from connector_core.errors import ConfigurationError
+from connector_core.files import read_bytes, what_is_wrong
 from connector_core.model import Secret
 
+if TYPE_CHECKING:
+    import subprocess
+
 _COMMAND_TIMEOUT = 30.0  # seconds
+_LONGEST = 2**16  # bytes; what is longer is some other file
 _WAYS = "{ env = ... }, { file = ... }, { command = [...] } or { keyring = ... }"
 
 
@@ -60,17 +67,20 @@ def _from_env(name: str, what: str, places: Places) -> str:
 
 
 def _from_file(name: str, what: str, places: Places) -> str:
-    # Not the current folder: whoever can write there could put a token of their own.
-    path = (places.folder or Path()) / Path(name).expanduser()
+    path = Path(name)
+
+    def refuse_open(about: os.stat_result) -> None:
+        if os.name == "posix" and stat.S_IMODE(about.st_mode) & 0o077:
+            raise ConfigurationError(f"{what}: {path} can be read by others", hint=f"chmod 600 {path}")
+
     try:
-        with path.open(encoding="utf-8") as file:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise ConfigurationError(f"{what}: {path} can be read by others", hint=f"chmod 600 {path}")
-            return file.read()
+        # Not the current folder: whoever can write there could put a token of their own.
+        path = (places.folder or Path()) / path.expanduser()
+        return read_bytes(path, _LONGEST, look=refuse_open).decode()
     except UnicodeDecodeError:  # its words would quote a byte of the secret
         raise ConfigurationError(f"{what}: {path} is not text") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder to put for ~
-        raise ConfigurationError(f"{what}: cannot read {path}: {error}") from error
+        raise ConfigurationError(f"{what}: cannot read {path}: {what_is_wrong(error)}") from error
 
 
 def _from_command(command: Any, what: str, places: Places) -> str:
@@ -79,19 +89,50 @@ def _from_command(command: Any, what: str, places: Places) -> str:
     if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):
         raise ConfigurationError(f'{what}: the command must be a list, such as ["pass", "show", "whimsical"]')
     try:
-        done = subprocess.run(  # noqa: S603
-            command, capture_output=True, encoding="utf-8", timeout=_COMMAND_TIMEOUT, check=True
-        )
-    except subprocess.CalledProcessError as error:
-        reason = f"exit code {error.returncode}"
-    except subprocess.TimeoutExpired:
-        reason = f"no end within {_COMMAND_TIMEOUT:.0f} seconds"
+        with subprocess.Popen(  # noqa: S603
+            command, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            return _printed(process).decode()
+    except _Failed as error:
+        reason = str(error)
     except (OSError, ValueError) as error:
         reason = type(error).__name__
-    else:
-        return done.stdout
     # Not the command's own words, nor its arguments: they may quote the secret.
     raise ConfigurationError(f"{what}: the command {command[0]} failed ({reason})")
+
+
+class _Failed(Exception):
+    """Why a command gave no secret."""
+
+
+def _printed(process: subprocess.Popen[bytes]) -> bytes:
+    """What a command prints, if it is not too much, and it ends well and in time."""
+    from subprocess import TimeoutExpired
+
+    printed = bytearray()
+    reader = threading.Thread(target=_read_all, args=(process.stdout, printed), daemon=True)
+    reader.start()
+    reader.join(_COMMAND_TIMEOUT)
+    try:
+        if len(printed) > _LONGEST:
+            raise _Failed(f"it prints more than {_LONGEST // 2**10} KB")
+        if reader.is_alive():  # or somebody whom it left behind could print more
+            raise TimeoutExpired(process.args, _COMMAND_TIMEOUT)
+        code = process.wait(_COMMAND_TIMEOUT)
+    except TimeoutExpired:
+        raise _Failed(f"no end within {_COMMAND_TIMEOUT:.0f} seconds") from None
+    finally:
+        process.kill()
+    if code:
+        raise _Failed(f"exit code {code}")
+    return bytes(printed)
+
+
+def _read_all(pipe: IO[bytes], into: bytearray) -> None:
+    """Up to a little more than a secret can be. The pipe may outlive the command, and is closed meanwhile then."""
+    with suppress(OSError, ValueError):
+        while len(into) <= _LONGEST and (chunk := pipe.read(_LONGEST)):
+            into += chunk
 
 
 def _from_keyring(name: str, what: str, places: Places) -> str:

@@ -111,6 +111,19 @@ def test_a_command_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch)
     assert "no end within" in refused({"command": command}).message
 
 
+def test_a_command_that_prints_without_end_is_stopped() -> None:
+    """As soon as it printed more than any secret is long, not when the memory is full."""
+    command = [sys.executable, "-c", "while True: print('s3cr3t' * 1000)"]
+    assert "it prints more than 64 KB" in refused({"command": command}).message
+
+
+def test_a_command_that_leaves_somebody_behind_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child of its own may keep the pipe open for as long as it likes."""
+    monkeypatch.setattr("connector_core.secrets._COMMAND_TIMEOUT", 0.3)
+    left = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(5)'])"
+    assert "no end within" in refused({"command": [sys.executable, "-c", left]}).message
+
+
 @pytest.mark.parametrize(
     "raw", [{}, {"env": "A", "file": "b"}, {"vault": "x"}, 3, ["a"], {"file": 5}, {"env": ""}, {"command": "pass"},
             {"command": []}, {"command": ["a", 1]}, {"keyring": True}],

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from connector_core.cli.output import note, print_json
 from connector_core.cli.program import Command, Options
+from connector_core.files import expanded
 
 
 @click.command(cls=Command)
@@ -21,7 +20,7 @@ def backup(options: Options, /, file: str, connection: str | None, force: bool) 
     The copy is of one moment, looked over before it gets its name, and readable by you alone. It is a state file
     itself: --db FILE looks into it.
     """
-    target = Path(file).expanduser()
+    target = expanded(file)
     with options.host() as host:
         size = host.backup(target, connection=connection, force=force)
     if options.json:

@@ -10,6 +10,7 @@ from pathlib import Path
 from attrs import frozen
 
 from connector_core.errors import UsageError
+from connector_core.files import read_bytes
 from connector_core.model import EntitlementKey
 
 COLUMNS = ("email", "role", "given_name", "family_name")
@@ -72,10 +73,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-        if len(raw) > _LARGEST:
-            raise UsageError(f"{path} is larger than {_LARGEST // 2**20} MB")
+        raw = read_bytes(path, _LARGEST)
         return raw.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error

@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 
 from connector_core.convert import compact, from_json, to_json
 from connector_core.errors import ConfigurationError, ConnectorCoreError, GuardRefused, UsageError
+from connector_core.files import read_bytes
 from connector_core.model import EntitlementKey, Json
 
 FORMAT_VERSION = 1
@@ -174,11 +175,7 @@ def read_plan(path: Path) -> Plan:
 
 def _document(path: Path) -> Json:
     try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-        if len(raw) > _LARGEST:
-            raise UsageError(f"the plan {path} is larger than {_LARGEST // 2**20} MB")
-        document: Json = json.loads(raw)
+        document: Json = json.loads(read_bytes(path, _LARGEST))
     except OSError as error:
         raise UsageError(f"cannot read the plan {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

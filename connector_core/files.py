@@ -1,0 +1,76 @@
+"""Reading a file that somebody named: whatever it is, not without end and not for ever."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from connector_core.errors import ConfigurationError
+
+PATIENCE = 10.0  # seconds that a pipe or a device may stay silent
+_CHUNK = 2**18
+
+
+def expanded(name: str) -> Path:
+    """The path, with the home folder in the place of ``~``.
+
+    :raises ConfigurationError: there is no such home folder.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise ConfigurationError(f"{name}: {error}", hint="write the whole path") from None
+
+
+def read_bytes(path: Path, most: int, *, look: Callable[[os.stat_result], None] | None = None) -> bytes:
+    """What is in the file, or comes out of the pipe, until its end.
+
+    :param most: bytes; a file that is larger is not read to its end.
+    :param look: given what the system says of the opened file before anything is read; may raise.
+    :raises OSError: it cannot be read, is larger, or a pipe into which nobody writes.
+    """
+    handle = _opened(path)
+    try:
+        about = os.fstat(handle)
+        if look is not None:
+            look(about)
+        waits = not stat.S_ISREG(about.st_mode) and hasattr(select, "poll")
+        chunks, size = list[bytes](), 0
+        while chunk := _next(handle, waits):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > most:
+                raise OSError(errno.EFBIG, f"it is larger than {_sized(most)}", str(path))
+    finally:
+        os.close(handle)
+    return b"".join(chunks)
+
+
+def what_is_wrong(error: Exception) -> str:
+    """Why a file could not be read, in words alone: messages name the file themselves."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _opened(path: Path) -> int:
+    """Opening a pipe would otherwise wait for somebody who writes into it."""
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError:  # a NUL in it
+        raise OSError(errno.EINVAL, "no file can have that name", str(path)) from None
+
+
+def _next(handle: int, waits: bool) -> bytes:
+    if waits:
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        if not waiting.poll(PATIENCE * 1000):
+            raise OSError(errno.ETIMEDOUT, f"nothing came out of it within {PATIENCE:.0f} s")
+    return os.read(handle, _CHUNK)
+
+
+def _sized(most: int) -> str:
+    return f"{most // 2**20} MB" if most >= 2**20 else f"{most // 2**10} KB"
