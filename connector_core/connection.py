@@ -18,7 +18,9 @@ from connector_core.errors import ApplicationError, CredentialsRefused, Unreacha
 from connector_core.model import (
     AccessRow,
     Change,
+    Entitlement,
     Finding,
+    History,
     Json,
     Level,
     LogLine,
@@ -322,6 +324,22 @@ class Connection:
         """What changed after ``since`` up to ``until``, by default since the sync before the last published one."""
         with self._reading() as reader:
             return reader.changes(since=_event(reader, since), until=_event(reader, until))
+
+    def history(self, user: str) -> tuple[History, ...]:
+        """All that is known of whoever has, or ever had, that login, e-mail or id; several where it was used again.
+
+        :raises UnknownName: nobody ever had.
+        :raises NoPicture: nothing was published yet.
+        """
+        from connector_core.store.history import Histories
+
+        with self._reading() as reader:
+            return Histories(reader).of(user)
+
+    def entitlements(self) -> tuple[Entitlement, ...]:
+        """What can be held, and whether it costs money, as far as the picture knows."""
+        with self._reading() as reader:
+            return reader.entitlements()
 
     def syncs(self, limit: int | None = None) -> tuple[SyncInfo, ...]:
         """The syncs that ran, newest first."""

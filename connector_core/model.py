@@ -395,6 +395,23 @@ class Change:
 
 
 @frozen(kw_only=True)
+class History:
+    """All that is known of one account: what it held when it was first seen, every change since, and what it holds now.
+
+    ``first``: when that was; ``baseline``: it was there already in the oldest picture, so that nobody saw it join.
+    ``held`` then, each as ``type:id:slug``. ``now`` is empty where it has left.
+    """
+
+    user_id: str
+    user: str | None
+    first: str
+    baseline: bool
+    held: tuple[str, ...]
+    changes: tuple[Change, ...]
+    now: tuple[AccessRow, ...]
+
+
+@frozen(kw_only=True)
 class LogLine:
     """One line of the log that is kept with the state. ``data`` holds figures by name."""
 

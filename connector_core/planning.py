@@ -57,7 +57,7 @@ def make_plan(
         raise IncompleteError(f"the last sync of {config.name} is {status}", hint="make the plan again")
     planning, unchanged = planner(session, reader), 0
     if path is not None:
-        known = {*(e.key for e in session.manifest.entitlements), *reader.entitlements()}
+        known = {e.key for e in (*session.manifest.entitlements, *reader.entitlements())}
         people = read_people(path, lambda name: named(name, known))
         found = planning.compare(people, prune=prune, include_protected=include_protected)
         logins = {person.login.casefold() for person in people}

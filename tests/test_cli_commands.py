@@ -136,7 +136,7 @@ def test_a_held_run_says_how_to_go_on(home: Home) -> None:
         "  look at the application; where it is right: connector-core run whimsical --accept-removals\n",
     )
     assert still(warned.err) == (
-        "12 users: 6 editor, 6 viewer\n"
+        "12 users: 6 editor (paid), 6 viewer\n"
         "warning: the last sync is held, not complete; the last complete one ended TIME UTC "
         "(connector-core logs whimsical)\n"
     )
@@ -163,7 +163,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def test_access(synced: Home) -> None:
     """A line for each person and role, a count on standard error."""
     done = synced("access", "whimsical")
-    assert (done.code, done.err) == (0, "4 users: 3 editor, 1 viewer\n")
+    assert (done.code, done.err) == (0, "4 users: 3 editor (paid), 1 viewer\n")
     assert still(done.out) == (
         "USER              NAME    ROLE    STATUS   SINCE\n"
         "ada@example.com   P No1   editor  enabled  DAY\n"

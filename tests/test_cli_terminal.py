@@ -88,7 +88,7 @@ def test_a_reader_who_goes_away_is_no_error(home: Home) -> None:
         assert process.stderr is not None
         assert process.stdout.readline().startswith("USER")
         process.stdout.close()
-        assert process.stderr.read() == "2,000 users: 1,000 editor, 1,000 viewer\n"
+        assert process.stderr.read() == "2,000 users: 1,000 editor (paid), 1,000 viewer\n"
     assert process.returncode == 0
 
 

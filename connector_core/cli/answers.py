@@ -1,4 +1,4 @@
-"""`access` and `changes`: answers from the last published picture."""
+"""`access`, `changes` and `history`: answers from the last published picture, and those before it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import click
 from connector_core.cli.output import plural, print_json, say
 from connector_core.cli.program import CHANGES, Command, Options
 from connector_core.cli.table import Column, print_table
-from connector_core.model import AccessRow, Change, Picture
+from connector_core.model import AccessRow, Change, EntitlementKey, History, Picture
 
 _DAY = 86_400.0
 _MOMENT = "SYNC_OR_TIME"
 _MINUTE = len("2026-01-31T12:00")
+_BY = Column("BY", 16, wrap=True)
 
 
 @click.command(cls=Command)
@@ -26,14 +27,19 @@ _MINUTE = len("2026-01-31T12:00")
 def access(options: Options, connection: str, user: str | None, role: str | None, at: str | None) -> None:
     """Show who has what."""
     with options.host() as host:
-        picture, rows = host.connection(connection).view(user=user, role=role, at=at)
+        asked = host.connection(connection)
+        picture, rows = asked.view(user=user, role=role, at=at)
+        paid = {entitlement.key for entitlement in asked.entitlements() if entitlement.paid}
+    held = Counter(key for row in rows if (key := _key(row)) is not None)
     if options.json:
         from attrs import asdict
 
-        print_json({"picture": asdict(picture), "access": [asdict(row) for row in rows]})
+        seats = {"seats": [_seat(key, count, key in paid) for key, count in sorted(held.items())]}
+        whole = user is None and role is None
+        print_json({"picture": asdict(picture), **(seats if whole else {}), "access": [asdict(row) for row in rows]})
     else:
         _print_access(rows)
-        options.remark(_summary(rows))
+        options.remark(_summary(rows, held, paid))
     if at is None:
         _warn(connection, picture)
 
@@ -60,6 +66,28 @@ def changes(options: Options, connection: str, since: str | None, until: str | N
     return CHANGES if exit_code and rows else 0
 
 
+@click.command(cls=Command)
+@click.argument("connection")
+@click.argument("user")
+@click.pass_obj
+def history(options: Options, connection: str, user: str) -> None:
+    """Show all that is known of one person.
+
+    Since when, every change, who asked for it and why. USER is an e-mail in any case, or an id, also of somebody who
+    has left.
+    """
+    with options.host() as host:
+        people = host.connection(connection).history(user)
+    if options.json:
+        from attrs import asdict
+
+        print_json({"connection": connection, "history": [asdict(person) for person in people]})
+        return
+    for person in people:
+        _print_history(person)
+        options.remark(_today(person))
+
+
 # -- who has what ----------------------------------------------------------------------------------------------
 
 
@@ -83,13 +111,22 @@ def _role(row: AccessRow) -> str:
     return row.role if row.entitlement == "assigned" else f"{row.role}:{row.entitlement}"
 
 
-def _summary(rows: tuple[AccessRow, ...]) -> str:
+def _key(row: AccessRow) -> EntitlementKey | None:
+    if row.resource_type is None or row.role is None or row.entitlement is None:
+        return None
+    return EntitlementKey(row.resource_type, row.role, row.entitlement)
+
+
+def _seat(key: EntitlementKey, held: int, paid: bool) -> dict[str, object]:
+    return {"resource_type": key.type, "role": key.id, "entitlement": key.slug, "held": held, "paid": paid}
+
+
+def _summary(rows: tuple[AccessRow, ...], held: Counter[EntitlementKey], paid: set[EntitlementKey]) -> str:
+    """How many there are, and which of the seats they take cost money."""
     people = plural(len({row.user_id for row in rows}), "user")
-    held = Counter(_role(row) for row in rows if row.role is not None)
-    without = sum(row.role is None for row in rows)
-    parts = [f"{n:,} {role}" for role, n in sorted(held.items())] + [f"{without:,} without a known role"] * bool(
-        without
-    )
+    parts = [f"{count:,} {short(str(key))}{' (paid)' * (key in paid)}" for key, count in sorted(held.items())]
+    if without := sum(row.role is None for row in rows):
+        parts.append(f"{without:,} without a known role")
     return f"{people}: {', '.join(parts)}" if parts else people
 
 
@@ -108,28 +145,63 @@ def _warn(connection: str, picture: Picture) -> None:
 
 
 def _print_changes(rows: tuple[Change, ...]) -> None:
-    """One line a row, all of one person together."""
+    """One line a row, all of one person together; ``BY`` only where an operation brought something."""
     shape = [Column("WHEN (UTC)"), Column("USER", 20), Column("WHAT"), Column("BEFORE", 12), Column("AFTER", 12)]
     ordered = sorted(rows, key=lambda row: (row.at, row.user or row.user_id))
-    print_table(shape, map(_change, ordered))
+    lines = [[minute(row.at), row.user or row.user_id, *_change(row)] for row in ordered]
+    if any(row.operation for row in rows):
+        shape.append(_BY)
+        lines = [[*line, _by(row)] for line, row in zip(lines, ordered, strict=True)]
+    print_table(shape, lines)
 
 
-def _change(row: Change) -> tuple[str | None, ...]:
-    when, who = _minute(row.at), row.user or row.user_id
+def _change(row: Change) -> list[str | None]:
     if row.what == "account":
-        return (when, who, {"added": "joined", "removed": "left"}.get(row.kind, row.kind), None, None)
-    return (when, who, row.what, _short(row.before), _short(row.after))
+        return [{"added": "joined", "removed": "left"}.get(row.kind, row.kind), None, None]
+    return [row.what, short(row.before), short(row.after)]
 
 
-def _short(value: str | None) -> str | None:
+def _by(row: Change) -> str:
+    """Which sync found it, or who asked for it and why."""
+    if row.operation is None:
+        return f"sync {row.sync}"
+    reason = f": {row.reason}" if row.reason else ""
+    return f"{row.requested_by or 'operation'}{reason} ({row.operation})"
+
+
+# -- one person ------------------------------------------------------------------------------------------------
+
+
+def _print_history(person: History) -> None:
+    """From when they were first seen until now."""
+    shape = [Column("WHEN (UTC)"), Column("WHAT"), Column("BEFORE", 12), Column("AFTER", 12), _BY]
+    lines = [[minute(row.at), *_change(row), _by(row)] for row in person.changes]
+    if person.baseline:
+        held = ", ".join(short(role) or "" for role in person.held)
+        lines.insert(0, [minute(person.first), "first seen", None, held or None, None])
+    print_table(shape, lines)
+
+
+def _today(person: History) -> str:
+    who = person.user or person.user_id
+    if not person.now:
+        return f"{who} ({person.user_id}): has left"
+    held = ", ".join(_held(row) for row in person.now if row.role is not None) or "no known role"
+    return f"{who} ({person.user_id}): {person.now[0].status}, {held}"
+
+
+# -- words -----------------------------------------------------------------------------------------------------
+
+
+def short(value: str | None) -> str | None:
     """``role:editor:assigned`` as people say it."""
     parts = (value or "").split(":")
     return parts[1] if len(parts) == 3 and parts[2] == "assigned" else value
 
 
-def _minute(moment: str) -> str:
+def minute(moment: str) -> str:
     return moment[:_MINUTE].replace("T", " ")
 
 
 def _utc(moment: str) -> str:
-    return f"{_minute(moment)} UTC"
+    return f"{minute(moment)} UTC"

@@ -34,6 +34,7 @@ COMMANDS = {
     "schedule": "schedule",
     "access": "answers",
     "changes": "answers",
+    "history": "answers",
     "syncs": "past",
     "logs": "logs",
     "create-user": "change",

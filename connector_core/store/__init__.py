@@ -15,4 +15,5 @@
     journal.py       operations as rows
     logs.py          the log kept with the state
     queries.py       answers, overview.py those over all connections
+    changes.py       differences between pictures, history.py one person's
 """

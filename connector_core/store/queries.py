@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -14,6 +15,7 @@ from connector_core.model import (
     AccessRow,
     Change,
     Counts,
+    Entitlement,
     EntitlementKey,
     Json,
     Key,
@@ -23,6 +25,7 @@ from connector_core.model import (
     Picture,
     SyncInfo,
 )
+from connector_core.store.changes import changes_where
 from connector_core.store.connections import find_connection, head
 from connector_core.store.journal import operation_of
 from connector_core.store.logs import lines
@@ -30,16 +33,16 @@ from connector_core.store.runs import sync_info
 
 
 class Reader:
-    """The picture of one connection. ``at`` everywhere is an event number; None means now."""
+    """The picture of one connection, whose row is ``id``. ``at`` everywhere is an event number; None means now."""
 
     def __init__(self, db: sqlite3.Connection, connection: str) -> None:
         """:raises NoPicture: nothing was ever synced for it."""
         row = find_connection(db, connection)
         if row is None:
             raise no_picture(connection)
-        self._db = db
+        self.db = db
         self._name = connection
-        self._id = int(row["id"])
+        self.id = int(row["id"])
         self._baseline: int | None = row["baseline"]
 
     # -- which picture -------------------------------------------------------------------------------------
@@ -49,16 +52,16 @@ class Reader:
 
         :raises NoPicture: nothing was published yet.
         """
-        event = head(self._db, self._id) if at is None else at
+        event = head(self.db, self.id) if at is None else at
         if event is None or self._baseline is None:  # operations alone make no picture
             raise no_picture(self._name)
         moment = self._one("SELECT at FROM events WHERE id = ?", event)
         last = self._one(
             "SELECT status FROM sync_runs WHERE connection = ? AND status <> 'running' ORDER BY id DESC LIMIT 1",
-            self._id,
+            self.id,
         )
         complete = self._one(
-            "SELECT max(finished) FROM sync_runs WHERE connection = ? AND status = 'complete'", self._id
+            "SELECT max(finished) FROM sync_runs WHERE connection = ? AND status = 'complete'", self.id
         )
         return Picture(event=event, at=moment, status=last, last_complete=complete)
 
@@ -76,16 +79,16 @@ class Reader:
             raise UnknownName(
                 f"{moment!r} is neither an event nor a time", hint="a time looks like 2026-01-31T12:00:00Z"
             ) from None
-        event = self._one("SELECT max(id) FROM events WHERE connection = ? AND at <= ?", self._id, text)
+        event = self._one("SELECT max(id) FROM events WHERE connection = ? AND at <= ?", self.id, text)
         if event is None:
             raise UnknownName(f"there was no picture of {self._name} at {text}", hint=self._first_picture())
         return int(event)
 
     def _event_numbered(self, number: int) -> int:
-        row = self._db.execute(
+        row = self.db.execute(
             "SELECT e.at, s.event, s.status FROM events e LEFT JOIN sync_runs s ON s.id = e.id "
             "WHERE e.id = ? AND e.connection = ?",
-            (number, self._id),
+            (number, self.id),
         ).fetchone()
         if row is None:
             raise UnknownName(
@@ -97,22 +100,22 @@ class Reader:
         return int(row["event"] or number)
 
     def _first_picture(self) -> str:
-        first = self._one("SELECT min(at) FROM events WHERE connection = ? AND at IS NOT NULL", self._id)
+        first = self._one("SELECT min(at) FROM events WHERE connection = ? AND at IS NOT NULL", self.id)
         return f"the first one is of {first}"
 
     def counts(self) -> Counts:
         """How many there are in the picture."""
         typed = "resources r JOIN resource_types t ON t.connection = r.connection AND t.type = r.type"
         return Counts(
-            user=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.account", self._id),
-            role=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.role", self._id),
+            user=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.account", self.id),
+            role=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.role", self.id),
             entitlement=self._one(
                 "SELECT count(*) FROM entitlements n WHERE connection = ? AND (EXISTS (SELECT 1 FROM resources r "
                 "WHERE r.connection = n.connection AND r.type = n.type AND r.id = n.resource_id) "
                 "OR n.id IN (SELECT entitlement FROM grants))",
-                self._id,
+                self.id,
             ),
-            grant=self._one("SELECT count(*) FROM grants WHERE connection = ?", self._id),
+            grant=self._one("SELECT count(*) FROM grants WHERE connection = ?", self.id),
         )
 
     # -- who has what --------------------------------------------------------------------------------------
@@ -127,11 +130,28 @@ class Reader:
         :raises UnknownName: no such user or role was ever seen; the hint names near ones.
         """
         self.picture(at)
-        keys = None if user is None else json.dumps([list(k) for k in self.accounts_named(user, at)])
-        roles = None if role is None else json.dumps(self._entitlements_named(role))
+        keys = None if user is None else self.accounts_named(user, at)
+        return self.rows_of(keys, None if role is None else self._entitlements_named(role), at)
+
+    def entitlements(self) -> tuple[Entitlement, ...]:
+        """What can be held, as far as the picture knows: neither ``note`` nor what revoking does."""
+        query = "SELECT type, resource_id, slug, name, exclusive, paid, expands FROM entitlements WHERE connection = ?"
+        return tuple(
+            Entitlement(
+                resource=Key(r["type"], r["resource_id"]), slug=r["slug"], name=r["name"], exclusive=r["exclusive"],
+                paid=bool(r["paid"]), expands=bool(r["expands"]),
+            )
+            for r in self.db.execute(query, (self.id,))
+        )  # fmt: skip
+
+    def rows_of(
+        self, accounts: Sequence[Key] | None, entitlements: list[int] | None, at: int | None
+    ) -> tuple[AccessRow, ...]:
+        keys = None if accounts is None else json.dumps([list(k) for k in accounts])
+        roles = None if entitlements is None else json.dumps(entitlements)
         query = _ACCESS.format(resources=_at("resources", at), grants=_at("grants", at))
-        names = {"connection": self._id, "at": at, "keys": keys, "roles": roles}
-        rows = self._db.execute(query, names)
+        names = {"connection": self.id, "at": at, "keys": keys, "roles": roles}
+        rows = self.db.execute(query, names)
         return tuple(
             AccessRow(**{**dict(row), "connection": self._name, "confirmed": bool(row["confirmed"])}) for row in rows
         )
@@ -146,26 +166,26 @@ class Reader:
         wanted = user.strip().casefold()
         if user.isascii():
             query += " WHERE r.id = :user OR r.login = :user COLLATE NOCASE OR r.email = :user COLLATE NOCASE"
-        names = {"connection": self._id, "at": at, "user": user.strip()}
-        rows = self._db.execute(query, names).fetchall()
+        names = {"connection": self.id, "at": at, "user": user.strip()}
+        rows = self.db.execute(query, names).fetchall()
         found = [Key(r["type"], r["id"]) for r in rows if wanted in _names(r)] or [
             Key(r["type"], r["id"]) for r in rows if r["id"] == user
         ]
         if not found:
-            raise self._unknown_user(user, at)
+            raise self.unknown_user(user, at)
         return found
 
-    def _unknown_user(self, user: str, at: int | None) -> UnknownName:
+    def unknown_user(self, user: str, at: int | None) -> UnknownName:
         query = f"SELECT coalesce(r.login, r.email, r.id) FROM {_at('resources', at)} r JOIN resource_types t "
         query += "ON t.connection = :connection AND t.type = r.type AND t.account LIMIT 20000"
-        names = [row[0] for row in self._db.execute(query, {"connection": self._id, "at": at})]
+        names = [row[0] for row in self.db.execute(query, {"connection": self.id, "at": at})]
         near = get_close_matches(user, names, 3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"connector-core access {self._name} lists everybody"
         return UnknownName(f"{self._name} has no user {user!r}", hint=hint)
 
     def _entitlements_named(self, role: str) -> list[int]:
         query = "SELECT id, type, resource_id, slug, name FROM entitlements WHERE connection = ?"
-        rows = self._db.execute(query, (self._id,)).fetchall()
+        rows = self.db.execute(query, (self.id,)).fetchall()
         keys = {EntitlementKey(r["type"], r["resource_id"], r["slug"]): int(r["id"]) for r in rows}
         found = [id for key, id in keys.items() if role in (key.id, str(key.resource), str(key))]
         if not found:
@@ -186,21 +206,15 @@ class Reader:
                 "SELECT event FROM sync_runs WHERE connection = ? AND event IS NOT NULL "
                 "AND event < coalesce(?, 1 << 62) ORDER BY event DESC LIMIT 1 OFFSET 1"
             )
-            since = self._one(query, self._id, None if until is None else until + 1) or 0
-        query = (
-            "SELECT s.id AS sync, j.id AS operation, e.at, l.kind, l.resource_id AS user_id, l.login AS user, l.what, "
-            "l.before, l.after, j.who AS requested_by, j.reason FROM change_log l JOIN events e ON e.id = l.event "
-            "LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id "
-            "WHERE l.connection = ? AND l.event > ? AND l.event <= coalesce(?, 1 << 62) ORDER BY l.event, l.id"
-        )
-        return tuple(Change(**dict(row)) for row in self._db.execute(query, (self._id, since, until)))
+            since = self._one(query, self.id, None if until is None else until + 1) or 0
+        return changes_where(self.db, self.id, "l.event > ? AND l.event <= coalesce(?, 1 << 62)", since, until)
 
     # -- which syncs ---------------------------------------------------------------------------------------
 
     def syncs(self, limit: int | None = None) -> tuple[SyncInfo, ...]:
         """Syncs, newest first."""
         query = "SELECT * FROM sync_runs WHERE connection = ? ORDER BY id DESC LIMIT ?"
-        return tuple(sync_info(row) for row in self._db.execute(query, (self._id, -1 if limit is None else limit)))
+        return tuple(sync_info(row) for row in self.db.execute(query, (self.id, -1 if limit is None else limit)))
 
     def logged(self, event: int | None) -> int:
         """That sync or operation; the last sync where None.
@@ -208,10 +222,10 @@ class Reader:
         :raises UnknownName: there is no such sync or operation.
         """
         if event is None:
-            last: int | None = self._one("SELECT max(id) FROM sync_runs WHERE connection = ?", self._id)
+            last: int | None = self._one("SELECT max(id) FROM sync_runs WHERE connection = ?", self.id)
             return last or 0
         query = "SELECT id FROM events WHERE connection = ? AND id = ?"
-        if self._one(query, self._id, event) is None:
+        if self._one(query, self.id, event) is None:
             hint = f"connector-core syncs {self._name} lists the syncs, operations {self._name} the others"
             raise UnknownName(f"{self._name} has no sync or operation {event}", hint=hint)
         return event
@@ -226,7 +240,7 @@ class Reader:
         self, event: int | None, *, level: Level, after: int = 0, newest: int | None = None
     ) -> tuple[tuple[int, LogLine], ...]:
         """The same with the lines' numbers, for who asks again for those ``after`` the last."""
-        return tuple(lines(self._db, self._id, event=event, level=level, after=after, newest=newest))
+        return tuple(lines(self.db, self.id, event=event, level=level, after=after, newest=newest))
 
     def is_over(self, event: int) -> bool:
         """Whether nothing more will be logged of that sync or operation."""
@@ -242,8 +256,8 @@ class Reader:
             "SELECT * FROM journal WHERE connection = :connection "
             "AND (:user IS NULL OR account = :user OR lower(login) = lower(:user)) ORDER BY id DESC LIMIT :limit"
         )
-        names = {"connection": self._id, "user": user, "limit": -1 if limit is None else limit}
-        return tuple(operation_of(row) for row in self._db.execute(query, names))
+        names = {"connection": self.id, "user": user, "limit": -1 if limit is None else limit}
+        return tuple(operation_of(row) for row in self.db.execute(query, names))
 
     def applied(self, apply: int | None) -> list[tuple[Operation, Json]]:
         """What the applies of one plan changed, latest first, each with how the account was before.
@@ -253,7 +267,7 @@ class Reader:
         """
         digest = self._one(
             "SELECT digest FROM applies WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1",
-            self._id, apply, apply,
+            self.id, apply, apply,
         )  # fmt: skip
         if digest is None:
             which = "plan" if apply is None else f"apply {apply}"
@@ -262,13 +276,8 @@ class Reader:
             "SELECT j.* FROM journal j JOIN applies a ON a.id = j.apply WHERE a.connection = ? AND a.digest = ? "
             "AND j.state = 'done' AND j.outcome = 'changed' ORDER BY j.id DESC"
         )
-        rows = self._db.execute(query, (self._id, digest)).fetchall()
+        rows = self.db.execute(query, (self.id, digest)).fetchall()
         return [(operation_of(row), json.loads(row["before"]) if row["before"] else None) for row in rows]
-
-    def entitlements(self) -> list[EntitlementKey]:
-        """Every entitlement that was ever read."""
-        query = "SELECT type, resource_id, slug FROM entitlements WHERE connection = ?"
-        return [EntitlementKey(*row) for row in self._db.execute(query, (self._id,))]
 
     def warnings(self, sync: int) -> tuple[str, ...]:
         """The warnings of a sync, each once."""
@@ -276,10 +285,10 @@ class Reader:
             "SELECT message FROM logs WHERE connection = ? AND sync = ? AND level = 'warning' "
             "GROUP BY message ORDER BY min(id)"
         )
-        return tuple(row[0] for row in self._db.execute(query, (self._id, sync)))
+        return tuple(row[0] for row in self.db.execute(query, (self.id, sync)))
 
     def _one(self, query: str, *values: object) -> Any:
-        row = self._db.execute(query, values).fetchone()
+        row = self.db.execute(query, values).fetchone()
         return row and row[0]
 
 

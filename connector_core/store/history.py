@@ -1,0 +1,74 @@
+"""One person through all pictures: since when they are known, and everything that changed since."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from connector_core.model import AccessRow, History, Key
+from connector_core.store.changes import changes_where
+from connector_core.store.queries import Reader
+
+
+@frozen
+class Histories:
+    """Of the accounts of one connection."""
+
+    reader: Reader
+
+    def of(self, user: str) -> tuple[History, ...]:
+        """All that is known of whoever has, or had, that login, e-mail or id; several where it was used again (P60).
+
+        :raises UnknownName: nobody ever had.
+        :raises NoPicture: nothing was published yet.
+        """
+        self.reader.picture()
+        return tuple(self._history(key, began) for key, began in self._named(user).items())
+
+    def _named(self, user: str) -> dict[Key, int]:
+        """Those who ever had that name, each with the event in which they were first seen; the longest known first."""
+        wanted, folded = user.strip(), user.strip().casefold()
+        names = {"connection": self.reader.id, "user": wanted}
+        rows = self.reader.db.execute(_EVER.format(_CALLED if wanted.isascii() else ""), names)
+        keys = {
+            Key(row["type"], row["id"])
+            for row in rows
+            if row["id"] == wanted or folded in {name.casefold() for name in (row["login"], row["email"]) if name}
+        }
+        if not keys:
+            raise self.reader.unknown_user(user, None)
+        return dict(sorted(((key, self._first(key)) for key in keys), key=lambda item: item[1]))
+
+    def _first(self, key: Key) -> int:
+        query = f"SELECT min(began) FROM ({_VERSIONS}) WHERE type = :type AND id = :id"
+        names = {"connection": self.reader.id, **key._asdict()}
+        began: int = self.reader.db.execute(query, names).fetchone()[0]
+        return began
+
+    def _history(self, key: Key, began: int) -> History:
+        changes = changes_where(self.reader.db, self.reader.id, "l.type = ? AND l.resource_id = ?", *key)
+        at_first, now = self.reader.rows_of([key], None, began), self.reader.rows_of([key], None, None)
+        known = now or at_first
+        return History(
+            user_id=key.id, user=known[0].user if known else None, first=self._moment(began),
+            baseline=not (changes and changes[0].what == "account" and changes[0].kind == "added"),
+            held=tuple(map(_held, filter(lambda row: row.role is not None, at_first))), changes=changes, now=now,
+        )  # fmt: skip
+
+    def _moment(self, event: int) -> str:
+        at: str = self.reader.db.execute("SELECT at FROM events WHERE id = ?", (event,)).fetchone()[0]
+        return at
+
+
+def _held(row: AccessRow) -> str:
+    return f"{row.resource_type}:{row.role}:{row.entitlement}"
+
+
+_VERSIONS = (
+    "SELECT type, id, login, email, began FROM resources WHERE connection = :connection "
+    "UNION ALL SELECT type, id, login, email, began FROM resource_history WHERE connection = :connection"
+)
+_EVER = (
+    f"SELECT DISTINCT v.type, v.id, v.login, v.email FROM ({_VERSIONS}) v "
+    "JOIN resource_types t ON t.connection = :connection AND t.type = v.type AND t.account {}"
+)
+_CALLED = "WHERE v.id = :user OR v.login = :user COLLATE NOCASE OR v.email = :user COLLATE NOCASE"
