@@ -3,76 +3,40 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from connector_core.clock import Clock, rfc3339, within
-from connector_core.config import ConnectionConfig
+from connector_core.clock import within
 from connector_core.errors import ApplicationError, CredentialsRefused, Unreachable
 from connector_core.model import (
-    AccessRow,
-    Change,
-    Entitlement,
     Finding,
-    History,
     Json,
-    Level,
-    LogLine,
     NewAccount,
     Operation,
-    Picture,
-    SyncInfo,
     SyncReport,
 )
-from connector_core.plugins import Connector, Plugins
-from connector_core.store.database import explained, open_reader, open_writer
+from connector_core.plugins import Connector
+from connector_core.record import Record
 from connector_core.terms import Terms
 
 if TYPE_CHECKING:
-    from connector_core.http import HttpEvent, HttpPolicy
+    from connector_core.http import HttpEvent
     from connector_core.provision.apply import ApplyReport, Line
     from connector_core.provision.engine import Provisioner
     from connector_core.provision.plan import Limits, Plan
     from connector_core.provision.requests import Requests
     from connector_core.session import BeforeWrite, Session
-    from connector_core.store.queries import Reader
-    from connector_core.sync import Progress, SyncPolicy
+    from connector_core.sync import Progress
 
 CHECK_SECONDS = 15.0
 
 
-@frozen(kw_only=True)
-class Context:
-    """What a host lends to its connections."""
-
-    plugins: Plugins
-    environ: Mapping[str, str] | None = field(repr=False)
-    clock: Clock
-    http_policy: HttpPolicy | None
-    sync_policy: SyncPolicy | None
-    cancel: threading.Event
-
-
-class Connection:
+class Connection(Record):
     """One configured account of an application. Made by `Host.connection`; holds nothing open between calls."""
-
-    def __init__(self, config: ConnectionConfig, path: Path, context: Context) -> None:
-        self.config = config
-        self._path = path
-        self._context = context
-
-    @property
-    def name(self) -> str:
-        return self.config.name
-
-    def __repr__(self) -> str:
-        return f"<Connection {self.name} of {self.config.connector}>"
 
     # -- asking the application ----------------------------------------------------------------------------
 
@@ -134,14 +98,6 @@ class Connection:
         """
         with self._session(self._connector()):
             pass
-
-    def schedule(self, at: float | None) -> None:
-        """Tell who watches when this connection is to be synced again, in seconds since 1970; None: not by itself."""
-        from connector_core.store.connections import connection_id, set_next_run
-
-        with self._writing() as db:
-            connection = connection_id(db, self.name, self.config.connector)
-            set_next_run(db, connection, None if at is None else rfc3339(at))
 
     # -- changing access -----------------------------------------------------------------------------------
 
@@ -237,11 +193,6 @@ class Connection:
                 db = engine.journal.db
                 return apply_plan(plan, self.config, engine.session, reader, engine, self._path, db, told)
 
-    def operations(self, *, user: str | None = None, limit: int | None = None) -> tuple[Operation, ...]:
-        """The journal, newest first."""
-        with self._reading() as reader:
-            return reader.operations(user=user, limit=limit)
-
     def _operate(self, hook: str, ask: Callable[[Requests], Operation], terms: Terms) -> Operation:
         connector = self._connector()
         connector.require(hook, "find_account", "sync_resource")
@@ -288,86 +239,6 @@ class Connection:
         ):
             yield engine
 
-    # -- asking the picture --------------------------------------------------------------------------------
-
-    def picture(self, *, at: str | None = None) -> Picture:
-        """Which state `access` shows, and how good it is.
-
-        :raises NoPicture: nothing was published yet.
-        """
-        with self._reading() as reader:
-            return reader.picture(_event(reader, at))
-
-    def access(
-        self, *, user: str | None = None, role: str | None = None, at: str | None = None
-    ) -> tuple[AccessRow, ...]:
-        """Who has what, ordered by login.
-
-        :param user: e-mail or login in any case, or id.
-        :param role: ``id``, ``type:id`` or ``type:id:slug``.
-        :param at: a sync, an event or a time (RFC 3339); now where None.
-        :raises UnknownName: no such user, role or moment.
-        :raises NoPicture: nothing was published yet.
-        """
-        with self._reading() as reader:
-            return reader.access(user=user, role=role, at=_event(reader, at))
-
-    def view(
-        self, *, user: str | None = None, role: str | None = None, at: str | None = None
-    ) -> tuple[Picture, tuple[AccessRow, ...]]:
-        """`picture` and `access` of one and the same moment."""
-        with self._reading() as reader:
-            event = _event(reader, at)
-            return reader.picture(event), reader.access(user=user, role=role, at=event)
-
-    def changes(self, *, since: str | None = None, until: str | None = None) -> tuple[Change, ...]:
-        """What changed after ``since`` up to ``until``, by default since the sync before the last published one."""
-        with self._reading() as reader:
-            return reader.changes(since=_event(reader, since), until=_event(reader, until))
-
-    def history(self, user: str) -> tuple[History, ...]:
-        """All that is known of whoever has, or ever had, that login, e-mail or id; several where it was used again.
-
-        :raises UnknownName: nobody ever had.
-        :raises NoPicture: nothing was published yet.
-        """
-        from connector_core.store.history import Histories
-
-        with self._reading() as reader:
-            return Histories(reader).of(user)
-
-    def entitlements(self) -> tuple[Entitlement, ...]:
-        """What can be held, and whether it costs money, as far as the picture knows."""
-        with self._reading() as reader:
-            return reader.entitlements()
-
-    def syncs(self, limit: int | None = None) -> tuple[SyncInfo, ...]:
-        """The syncs that ran, newest first."""
-        with self._reading() as reader:
-            return reader.syncs(limit)
-
-    def logs(
-        self, event: int | None = None, *, level: Level = "info", everything: bool = False, limit: int | None = None
-    ) -> tuple[LogLine, ...]:
-        """What happened in a sync or an operation, by its number; in the last sync where None.
-
-        :param level: lines of at least this level; ``debug`` has each request of an operation.
-        :param everything: of all syncs and operations.
-        :param limit: only so many, the last ones.
-        :raises UnknownName: there is no such sync or operation.
-        """
-        with self._reading() as reader:
-            return reader.logs(None if everything else reader.logged(event), level=level, limit=limit)
-
-    def follow_logs(self, event: int | None = None, *, level: Level = "info") -> Iterator[LogLine]:
-        """Lines as they are written from now on, until `Host.cancel`; with ``event``, all of it until it has ended.
-
-        :raises Interrupted: cancelled.
-        """
-        from connector_core.following import follow
-
-        return follow(self._reading, self._context.clock, self._context.cancel, event=event, level=level)
-
     # -- inside --------------------------------------------------------------------------------------------
 
     def _connector(self) -> Connector:
@@ -385,26 +256,3 @@ class Connection:
             self.config, connector, state=self._path, clock=self._context.clock, cancel=self._context.cancel,
             policy=policy, environ=self._context.environ, workers=workers, on_event=on_event, before_write=before_write,
         )  # fmt: skip
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with explained(self._path), closing(open_writer(self._path)) as db:
-            yield db
-
-    @contextmanager
-    def _reading(self, *, moving: bool = False) -> Iterator[Reader]:
-        """A reader that sees one state throughout, whatever is published meanwhile; ``moving``: always the newest."""
-        from connector_core.store.queries import Reader, no_picture
-
-        with explained(self._path):
-            db = open_reader(self._path)
-            if db is None:
-                raise no_picture(self.name)
-            with closing(db):
-                if not moving:
-                    db.execute("BEGIN")
-                yield Reader(db, self.name)
-
-
-def _event(reader: Reader, moment: str | None) -> int | None:
-    return None if moment is None else reader.event_at(moment)

@@ -18,11 +18,12 @@ from attrs import frozen
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import SANDBOX, Configuration
-from connector_core.connection import Connection, Context
+from connector_core.connection import Connection
 from connector_core.errors import UsageError
 from connector_core.files import expanded
 from connector_core.model import Manifest
 from connector_core.plugins import PluginInfo, Plugins
+from connector_core.record import Context
 from connector_core.settings import Setting, declared
 
 if TYPE_CHECKING:

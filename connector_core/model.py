@@ -412,6 +412,19 @@ class History:
 
 
 @frozen(kw_only=True)
+class Pruned:
+    """What was forgotten: rows of ``syncs``, of ``changes``, and earlier versions of resources and grants.
+
+    ``oldest``: the moment of the oldest picture that can still be told, or None where nothing was old enough.
+    """
+
+    oldest: str | None = None
+    syncs: int = 0
+    changes: int = 0
+    versions: int = 0
+
+
+@frozen(kw_only=True)
 class LogLine:
     """One line of the log that is kept with the state. ``data`` holds figures by name."""
 

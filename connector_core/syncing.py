@@ -23,8 +23,8 @@ from connector_core.sync import Means, Progress, SyncEngine, SyncPolicy, exclusi
 from connector_core.traffic import Traffic
 
 if TYPE_CHECKING:
-    from connector_core.connection import Context
     from connector_core.http import HttpEvent
+    from connector_core.record import Context
 
 
 @define(kw_only=True)

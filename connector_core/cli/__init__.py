@@ -10,7 +10,8 @@
     look.py      plugins, capabilities, check
     run.py       run, and every.py: run again and again
     schedule.py  schedule
-    answers.py   access, changes
+    answers.py   access, changes, history
+    keep.py      backup, prune
     past.py      syncs
     logs.py      logs
     watching.py  connections, status

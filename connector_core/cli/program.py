@@ -46,6 +46,7 @@ COMMANDS = {
     "operations": "change",
     "status": "watching",
     "backup": "keep",
+    "prune": "keep",
     "sandbox": "sandbox",
 }
 

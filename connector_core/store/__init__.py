@@ -14,6 +14,7 @@
     follow.py        from an operation to the picture
     journal.py       operations as rows
     logs.py          the log kept with the state
+    prune.py         forgetting old history
     queries.py       answers, overview.py those over all connections
     changes.py       differences between pictures, history.py one person's
 """

@@ -42,7 +42,7 @@ class Histories:
         query = f"SELECT min(began) FROM ({_VERSIONS}) WHERE type = :type AND id = :id"
         names = {"connection": self.reader.id, **key._asdict()}
         began: int = self.reader.db.execute(query, names).fetchone()[0]
-        return began
+        return max(began, self.reader.oldest)
 
     def _history(self, key: Key, began: int) -> History:
         changes = changes_where(self.reader.db, self.reader.id, "l.type = ? AND l.resource_id = ?", *key)

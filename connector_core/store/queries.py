@@ -43,6 +43,7 @@ class Reader:
         self.db = db
         self._name = connection
         self.id = int(row["id"])
+        self.oldest: int = row["pruned"] or 0  # the event whose picture is the oldest that can be told
         self._baseline: int | None = row["baseline"]
 
     # -- which picture -------------------------------------------------------------------------------------
@@ -82,9 +83,10 @@ class Reader:
         event = self._one("SELECT max(id) FROM events WHERE connection = ? AND at <= ?", self.id, text)
         if event is None:
             raise UnknownName(f"there was no picture of {self._name} at {text}", hint=self._first_picture())
-        return int(event)
+        return self._still_told(int(event))
 
     def _event_numbered(self, number: int) -> int:
+        self._still_told(number)
         row = self.db.execute(
             "SELECT e.at, s.event, s.status FROM events e LEFT JOIN sync_runs s ON s.id = e.id "
             "WHERE e.id = ? AND e.connection = ?",
@@ -99,8 +101,14 @@ class Reader:
             raise UnknownName(f"{what}: nothing of it is in the picture")
         return int(row["event"] or number)
 
+    def _still_told(self, event: int) -> int:
+        if event < self.oldest:
+            raise UnknownName(f"the history of {self._name} before that was pruned", hint=self._first_picture())
+        return event
+
     def _first_picture(self) -> str:
-        first = self._one("SELECT min(at) FROM events WHERE connection = ? AND at IS NOT NULL", self.id)
+        query = "SELECT min(at) FROM events WHERE connection = ? AND id >= ? AND at IS NOT NULL"
+        first = self._one(query, self.id, self.oldest)
         return f"the first one is of {first}"
 
     def counts(self) -> Counts:
