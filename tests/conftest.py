@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -42,3 +43,14 @@ def host(tmp_path: Path, minimal: ModuleType, rude: ModuleType) -> Iterator[Host
     plugins = {"minimal": minimal, "rude": rude}
     with Host(tmp_path / "state.db", plugins=plugins, installed=False, clock=FakeClock()) as host:
         yield host
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where there is such a thing: for who opens and closes very many files."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=shared, prefix="connector-core-") as folder:
+        yield Path(folder)

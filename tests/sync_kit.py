@@ -324,11 +324,14 @@ def users(*names: str, **more: Any) -> Page:
 
 
 class Forks:
-    """Runs syncs in processes forked from one that has everything imported already; a context manager."""
+    """Runs syncs in processes forked from one that has everything imported already; a context manager.
 
-    def __init__(self) -> None:
+    ``script``: a program that calls `serve_forks`.
+    """
+
+    def __init__(self, script: str = __file__) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             cwd=Path(__file__).parent,
         )  # fmt: skip
 
@@ -346,7 +349,11 @@ class Forks:
 
         :param die: ``before``, ``within`` or ``after`` publishing it kills itself.
         """
-        self._send({"db": str(db), "url": site.url, "die": die, "settings": more, "run": dict(run or {})})
+        return self.prepare({"db": str(db), "url": site.url, "die": die, "settings": more, "run": dict(run or {})})
+
+    def prepare(self, job: Mapping[str, Any]) -> int:
+        """Make a process for that job, and wait for `go`; its number."""
+        self._send(job)
         return int(self._receive()["pid"])
 
     def go(self) -> dict[str, Any]:
@@ -369,7 +376,8 @@ class Forks:
         return answer
 
 
-def _serve_forks() -> None:
+def serve_forks(child: Callable[[Any, int], None]) -> None:
+    """Fork for each job that comes in, and tell how it ended. ``child``: given the job and a pipe to report to."""
     import sqlite_utils  # noqa: F401 - what children would import, each for itself
 
     import connector_core.store.schema
@@ -380,7 +388,7 @@ def _serve_forks() -> None:
         pid = os.fork()
         if pid == 0:
             os.read(go[0], 1)
-            _child(json.loads(line), report[1])
+            child(json.loads(line), report[1])
         os.close(go[0])
         os.close(report[1])
         print(json.dumps({"pid": pid}), flush=True)
@@ -424,4 +432,4 @@ def _die_when(moment: str) -> None:
 
 
 if __name__ == "__main__":
-    _serve_forks()
+    serve_forks(_child)

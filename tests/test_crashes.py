@@ -1,0 +1,161 @@
+"""Whenever a process dies, and whenever its disk does: the state opens, is whole, and the next run ends right."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crash_kit import Victims, any_doom, assert_whole, managed
+from plan_kit import TOKEN, UNSAFE, Office, csv_of, login, office
+from sync_kit import Site, assert_sound, connect, dump, picture
+
+from connector_core.host import Host
+from connector_core.provision.plan import Limits, write_plan
+
+CHUNK = 8  # seeds in one test
+
+
+def seeds(quick: int, all: int) -> Any:
+    """Chunks of seeds; only the first few chunks are run where it has to be quick."""
+    marks = [() if n < quick else pytest.mark.slow for n in range(all)]
+    return pytest.mark.parametrize("chunk", [pytest.param(n, marks=m) for n, m in enumerate(marks)])
+
+
+@pytest.fixture(scope="module")
+def victims() -> Iterator[Victims]:
+    with Victims() as victims:
+        yield victims
+
+
+# -- syncs -----------------------------------------------------------------------------------------------------------
+
+
+class Twins:
+    """Two states of one workspace with the same past; something has changed in the workspace since."""
+
+    def __init__(self, folder: Path, site: Site, seed: int) -> None:
+        self.site, self.folder = site, folder
+        self.db, self.twin = folder / "s.db", folder / "twin.db"
+        connect(self.db, site, page_size=5).sync()
+        Host(self.db, installed=False).backup(self.twin)
+        site.workspace.shuffle(seed)
+        self.before = picture(connect(self.db, site))
+
+    def job(self, db: Path, workers: int) -> dict[str, Any]:
+        return {"db": db, "url": self.site.url, "page_size": 5, "workers": workers}
+
+    def since(self, db: Path) -> list[Any]:
+        """Every change since the common past."""
+        changes = connect(db, self.site).changes(since="1")
+        return sorted(repr((c.kind, c.user, c.what, c.before, c.after)) for c in changes)
+
+
+def die_and_resume(victims: Victims, folder: Path, seed: int, *, late: bool = False) -> int:
+    """One sync that is killed up to three times, each time with another number of workers; how often it died."""
+    rng = random.Random(seed)
+    with Site(rng.randint(18, 45)) as site:
+        twins = Twins(folder, site, seed)
+        undisturbed = victims.run("sync", **twins.job(twins.twin, 1))
+        assert undisturbed["said"]["status"] == "complete", (seed, undisturbed)
+        dooms = [any_doom(rng, undisturbed["said"], late=late) for _ in range(rng.randint(1, 3))]
+        deaths = 0
+        for doom in dooms:
+            ended = victims.run("sync", doom, **twins.job(twins.db, rng.choice((1, 2, 5))))
+            assert ended["died"] or ended["said"]["status"] == "complete", (seed, doom, ended)
+            deaths += ended["died"]
+            assert_sound(twins.db)
+            assert picture(connect(twins.db, site)) in (twins.before, site.users()), (seed, doom)
+        last = connect(twins.db, site, page_size=5).sync(workers=rng.choice((1, 4)))
+        assert last.sync.status == "complete", (seed, dooms, last)
+        assert picture(connect(twins.db, site)) == site.users(), (seed, dooms)
+        assert twins.since(twins.db) == twins.since(twins.twin), (seed, dooms)
+        assert_sound(twins.db)
+    return deaths
+
+
+@seeds(1, 10)
+def test_a_sync_killed_anywhere_resumes_and_ends_right(victims: Victims, memory: Path, chunk: int) -> None:
+    """Between two statements, within a write, at any moment, several times: the same picture and the same changes."""
+    deaths = 0
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        (memory / str(seed)).mkdir()
+        deaths += die_and_resume(victims, memory / str(seed), seed)
+    assert deaths >= CHUNK
+
+
+@seeds(1, 5)
+def test_a_sync_killed_while_it_publishes_is_published_once(victims: Victims, memory: Path, chunk: int) -> None:
+    """All of a sync is in the picture or nothing of it, and each change is there once."""
+    deaths = 0
+    for seed in range(5000 + chunk * CHUNK, 5000 + (chunk + 1) * CHUNK):
+        (memory / str(seed)).mkdir()
+        deaths += die_and_resume(victims, memory / str(seed), seed, late=True)
+    assert deaths >= CHUNK // 2
+
+
+# -- plans carried out -----------------------------------------------------------------------------------------------
+
+
+def die_and_apply_again(victims: Victims, folder: Path, seed: int) -> int:
+    """A plan whose applies are killed up to three times; how often that was."""
+    rng = random.Random(seed)
+    people = {login(n): rng.choice(("viewer", "editor")) for n in range(1, 13)}
+    with office(people) as served:
+        wanted, db = changed(rng, people), folder / "s.db"
+        plan = managed(db, served.url, token=TOKEN).plan(csv_of(folder, wanted), prune=True)
+        write_plan(plan, folder / "plan.json")
+        job = {"url": served.url, "token": TOKEN, "plan": folder / "plan.json"}
+        deaths, later, seen = 0, 0, writes_of(served)
+        undisturbed = {"statements": 60 * len(plan.steps), "longest": 300_000, "seconds": 0.02 * len(plan.steps)}
+        for _ in range(rng.randint(1, 3)):
+            doom = any_doom(rng, undisturbed)
+            ended = victims.run("apply", doom, db=db, later=later, **job)
+            deaths += ended["died"]
+            assert_whole(db)
+            later += 61  # a creation that was lost on its way counts as lost after a minute
+        report = managed(db, served.url, token=TOKEN, later=later).apply(
+            plan, limits=Limits(max_removals=99, max_upgrades=99)
+        )
+        assert report.status == "complete", (seed, report)
+        assert served.truth == wanted, seed
+        assert shown(db, served) == wanted, seed
+        assert max((n for (method, _), n in seen().items() if method != "POST"), default=0) <= 1, (seed, seen())
+        assert seen()["POST", "/Users"] == len(set(wanted) - set(people)), seed
+        assert dump(db, "operations WHERE state NOT IN ('done', 'failed')") == [[]]
+        assert_sound(db)
+    return deaths
+
+
+def changed(rng: random.Random, people: dict[str, str]) -> dict[str, str | None]:
+    """Some leave, some change their role, some come."""
+    wanted: dict[str, str | None] = {}
+    for name, role in people.items():
+        kept = rng.choice(("as it is", "as it is", "other", "gone"))
+        if kept != "gone":
+            wanted[name] = role if kept == "as it is" else {"viewer": "editor", "editor": "viewer"}[role]
+    return wanted | {f"new{n}@example.com": rng.choice(("viewer", "editor")) for n in range(rng.randint(1, 3))}
+
+
+def writes_of(served: Office) -> Any:
+    """Counts, from now on, how often each write arrives."""
+    begun = len(served.asked)
+    return lambda: Counter(asked for asked in served.asked[begun:] if asked[0] in UNSAFE)
+
+
+def shown(db: Path, served: Office) -> dict[str | None, str | None]:
+    rows = managed(db, served.url, token=TOKEN).access()
+    return {row.user: row.role for row in rows if row.status != "disabled"}
+
+
+@seeds(1, 10)
+def test_an_apply_killed_anywhere_is_finished_by_the_next(victims: Victims, memory: Path, chunk: int) -> None:
+    """Every step of the plan is done, nothing is sent twice, and no operation is left without a known end."""
+    deaths = 0
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        (memory / str(seed)).mkdir()
+        deaths += die_and_apply_again(victims, memory / str(seed), seed)
+    assert deaths >= CHUNK // 2
