@@ -182,11 +182,12 @@ class Record:
                 return Pruned()
             with suppress(_Undone), transaction(db):
                 pruned = prune(db, connection, oldest)
-                if dry_run:
+                nothing = not (pruned.syncs or pruned.changes or pruned.versions)
+                if dry_run or nothing:
                     raise _Undone
-            if not dry_run:
+            if not (dry_run or nothing):
                 shrink(db)
-        return pruned
+        return Pruned() if nothing else pruned
 
     # -- inside --------------------------------------------------------------------------------------------
 

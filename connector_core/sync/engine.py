@@ -79,7 +79,7 @@ class SyncEngine:
     def _read(self) -> str:
         self._staging.begin(self._means.manifest.entitlements)
         self._reading.drain("reading")
-        self._log.add("info", f"read {self._reading.so_far}")
+        self._log.add("info", f"read {self._reading.resources:,} resources")
         times = readings(self._db, self._sync)
         for verdict in judge_all(self._db, self._sync):
             if verdict.hidden:

@@ -134,9 +134,9 @@ class Reading:
         return new
 
     @property
-    def so_far(self) -> str:
-        """How much was read by this process, in words."""
-        return f"{self._progress.resources:,} resources on {self._progress.pages:,} pages"
+    def resources(self) -> int:
+        """How many this process has read so far."""
+        return self._progress.resources
 
     def _stop(self, error: ConnectorCoreError) -> _Stop:
         return _Stop(error, self._clock.monotonic())
