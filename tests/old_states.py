@@ -72,11 +72,12 @@ def names() -> list[str]:
 
 def make(path: Path, newest: int) -> None:
     """A state file as the program made it when that was the number of migrations."""
-    after = names()[newest:]
+    every = names()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA journal_mode = WAL")
-        migrations.apply(Database(db, execute_plugins=False), stop_before=after[:1])
-        for rows in _ROWS[:newest]:
-            db.executescript(rows)
+        for number, migration in enumerate(every[:newest]):
+            migrations.apply(Database(db, execute_plugins=False), stop_before=every[number + 1 : number + 2])
+            assert migration.startswith(f"m{number + 1:03}")
+            db.executescript(_ROWS[number] if number < len(_ROWS) else "")
         db.execute(f"PRAGMA user_version = {newest}")
