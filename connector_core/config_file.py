@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from tomlkit.items import InlineTable, Item
 
 from connector_core.config import LARGEST, Configuration
 from connector_core.errors import ConfigurationError, UnknownName, UsageError
-from connector_core.files import read_bytes, what_is_wrong
+from connector_core.files import read_bytes, what_is_wrong, write_private
 from connector_core.model import Json
 
 
@@ -123,18 +121,11 @@ class ConfigFile:
             raise ConfigurationError(f"cannot read the configuration {self.path}: {what_is_wrong(error)}") from error
 
     def _write(self, text: str) -> None:
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o600
-            with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+        def look(draft: Path) -> None:
             Configuration.load(draft, {}, required=True).names(())
-            draft.replace(self.path)
-        finally:
-            with suppress(FileNotFoundError):
-                draft.unlink()
+
+        mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o600
+        write_private(self.path, text, mode=mode, look=look)
 
 
 def _tables(document: TOMLDocument, key: str) -> Any:

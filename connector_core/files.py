@@ -1,4 +1,4 @@
-"""Reading a file that somebody named: whatever it is, not without end and not for ever."""
+"""Reading a file that somebody named, whatever it is, not without end and not for ever; writing one as a whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import select
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,33 @@ def read_bytes(path: Path, most: int, *, look: Callable[[os.stat_result], None] 
     finally:
         os.close(handle)
     return b"".join(chunks)
+
+
+def write_private(path: Path, text: str, *, mode: int = 0o600, look: Callable[[Path], object] | None = None) -> None:
+    """Put a file there in one step: a crash leaves the old one or the new one, a failure nothing beside it.
+
+    :param look: given the finished file under the name that it has until then; may raise.
+    :raises OSError: it cannot be written.
+    """
+    path = Path(os.path.realpath(path))  # a link stays one
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():  # a device, say
+        raise OSError(errno.EINVAL, "there is something else than a file", str(path))
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        if look is not None:
+            look(draft)
+        draft.chmod(mode)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def what_is_wrong(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -10,6 +9,7 @@ from urllib.parse import quote
 from attrs import frozen
 
 from connector_core.errors import ConfigurationError
+from connector_core.files import what_is_wrong, write_private
 from connector_core.model import Json, Secret
 
 SERVICE = "connector-core"  # under which the keyring knows us
@@ -42,9 +42,9 @@ class Keeper:
         try:
             for folder in (self._folder.parent, self._folder):  # `parents` would leave the outer one open to others
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write_private(path, secret.reveal())
+            write_private(path, f"{secret.reveal()}\n")
         except OSError as error:
-            raise ConfigurationError(f"cannot write {path}: {error}") from error
+            raise ConfigurationError(f"cannot write {path}: {what_is_wrong(error)}") from error
         return Kept(reference={"file": str(path)}, place=f"{path}, which only you can read")
 
     def forget(self, reference: Json) -> None:
@@ -90,12 +90,3 @@ def _from_keyring(name: str) -> None:
         import keyring
 
         keyring.delete_password(SERVICE, name)
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -51,12 +52,15 @@ def test_a_backup_in_the_middle_of_a_sync_is_whole(home: Home) -> None:
 
 
 def test_what_is_there_is_not_overwritten_unasked(home: Home) -> None:
-    """Another file, the state itself, a folder that is not there: exit 2, and nothing changes."""
+    """Another file, the state itself, a folder that is not there, a device: exit 2, and nothing changes."""
     other = home.folder / "other"
     other.write_text("mine")
-    for target in ("other", "state.db", "nowhere/copy.db", "."):
+    os.mkfifo(home.folder / "pipe")
+    for target in ("other", "state.db", "nowhere/copy.db", ".", "pipe"):
         assert home("backup", target).code == 2
-    assert home("backup", "state.db", "--force").code == 2
+    for target in ("state.db", ".", "pipe"):
+        assert home("backup", target, "--force").code == 2
+    assert (home.folder / "pipe").is_fifo()
     assert other.read_text() == "mine"
     assert home("backup", "other", "--force").code == 0
     assert other.read_bytes().startswith(b"SQLite format 3")

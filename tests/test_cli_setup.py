@@ -13,7 +13,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
-from cli_kit import PROGRAM, TOKEN, Done, Home, slowed, workspace
+from cli_kit import PROGRAM, TOKEN, Done, Home, workspace
 from terminal_kit import at_terminal
 
 WRONG = "a-token-of-somewhere-else"
@@ -401,12 +401,16 @@ def test_no_rename_onto_another_history(configured: Home) -> None:
 
 def test_no_rename_while_it_is_synced(configured: Home) -> None:
     """The one who syncs would write under a name that is gone."""
-    with workspace(30, page_cap=5, around=slowed(lambda environ: 0.4)) as there:
+    door = Door()
+    with workspace(3, around=door) as there:
         assert configured("configure", "whimsical", f"base_url={there.url}").code == 0
+        door.knocked.clear()
+        door.opened.clear()
         run = configured.start("run", "whimsical")
-        while label(configured) != "syncing":
-            assert run.poll() is None
+        assert door.knocked.wait(60)
+        assert label(configured) == "syncing"
         assert configured("rename", "whimsical", "design").code == 7
+        door.opened.set()
         assert run.wait(60) == 0
         run.communicate()
     assert list(written(configured)["connections"]) == ["whimsical"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from cli_kit import PROGRAM, Home
 from connector_core import ConfigurationError, files
 from connector_core.cli.program import run
 from connector_core.config import Configuration
-from connector_core.files import read_bytes
+from connector_core.files import read_bytes, write_private
 
 LINUX = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux")
 
@@ -163,6 +164,32 @@ def test_a_file_without_end_costs_little_memory(tmp_path: Path, reader: str) -> 
         check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, "larger than" in done.stderr) == (code, True), done
+
+
+def test_what_is_written_is_private_and_whole(tmp_path: Path) -> None:
+    """Mode 0600 whatever the umask, through a link, and nothing beside it where it fails."""
+    (tmp_path / "link").symlink_to("file")
+    before = os.umask(0)
+    try:
+        write_private(tmp_path / "link", "one")
+    finally:
+        os.umask(before)
+    assert ((tmp_path / "link").is_symlink(), (tmp_path / "file").read_text()) == (True, "one")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+    with pytest.raises(UnicodeEncodeError):
+        write_private(tmp_path / "file", "two\ud800")
+    assert (tmp_path / "file").read_text() == "one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    """`plan --out /dev/stdout`, said by root, would else take the machine's own away."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="something else than a file"):
+        write_private(tmp_path / "pipe", "text")
+    with pytest.raises(IsADirectoryError):
+        write_private(tmp_path, "text")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize("option", ["--config", "--db"])

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -17,7 +15,7 @@ from attrs import evolve, frozen
 
 from connector_core.convert import compact, from_json, to_json
 from connector_core.errors import ConfigurationError, ConnectorCoreError, GuardRefused, UsageError
-from connector_core.files import read_bytes
+from connector_core.files import read_bytes, write_private
 from connector_core.model import EntitlementKey, Json
 
 FORMAT_VERSION = 1
@@ -145,15 +143,7 @@ def write_plan(plan: Plan, path: Path) -> None:
     :raises UsageError: it cannot be written there.
     """
     try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                json.dump(to_json(plan), file, indent=2)
-                file.write("\n")
-            Path(draft).replace(path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        write_private(path, json.dumps(to_json(plan), indent=2) + "\n")
     except OSError as error:
         raise UsageError(f"cannot write the plan {path}: {error.strerror}") from error
 

@@ -49,8 +49,8 @@ def _refuse_clash(source: Path, target: Path, force: bool) -> None:
         raise UsageError(f"there is a file {target} already", hint="name another one, or add --force")
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}")
-    if target.is_dir():
-        raise UsageError(f"{target} is a folder", hint="name a file in it")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is something else than a file", hint="name a file, in a folder of your own")
 
 
 def _copy(db: sqlite3.Connection, draft: Path) -> None:
