@@ -138,8 +138,8 @@ def test_a_person_sets_up_a_connection_and_watches_it(home: Home) -> None:
         assert label(home) == "failing"
         assert home("status").code == 6
         logs = home("logs", "whimsical").out
-        assert "token" in logs
-        assert "error" in logs
+        assert "error  GET /Users answered 401: the token is not accepted" in logs
+        assert "what to do: copy the token again" in logs
     row = home("connections", "--json").document["connections"][0]
     assert (row["app"], row["owner"], row["managed"]) == ("Design tools", "it@example.com", True)
 

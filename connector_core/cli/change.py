@@ -29,11 +29,11 @@ _OPERATIONS = (
     Column("NO", right=True),
     Column("WHEN (UTC)"),
     Column("WHAT"),
-    Column("USER", least=12),
+    Column("USER", least=14),
     Column("ROLE", least=6),
     Column("STATE"),
     Column("BY", least=4),
-    Column("REASON", least=12, wrap=True),
+    Column("REASON", least=8, wrap=True),
 )
 _TERMS = (
     click.option("--dry-run", is_flag=True, help="Show the request that would be sent; send none."),
