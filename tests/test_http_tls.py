@@ -181,6 +181,19 @@ def test_a_proxy_that_refuses_is_told(method: str) -> None:
     assert "not known" not in str(caught.value)
 
 
+def test_p74_a_proxy_that_repeats_its_password_gives_it_to_nobody() -> None:
+    """Of what a proxy says when it refuses, only the number is shown: any of its words may be cut anywhere."""
+    password = "s3cr3t-" * 8
+    answer = f"HTTP/1.1 407 {'x' * 30}{password}\r\n\r\n".encode()
+    with (
+        serving(then_close(answer)) as proxy,
+        using(environ={"HTTPS_PROXY": f"http://me:{password}@127.0.0.1:{proxy.port}"}) as client,
+        pytest.raises(Unreachable, match=r"proxy refused to connect \(407\)") as caught,
+    ):
+        client.request("GET", "https://api.example.com/")
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_a_proxy_that_cannot_be_reached_is_told() -> None:
     """The error speaks of the proxy, not of the application."""
     with (

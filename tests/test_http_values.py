@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -141,6 +144,45 @@ def test_p74_a_secret_is_hidden_in_every_shape() -> None:
     )
 
 
+SHAPED = 'Ab/c+d"e&f=<é>0123456789'
+
+
+@pytest.mark.parametrize("case", [str, str.lower, str.upper])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda s: s,
+        lambda s: quote(s, safe=""),
+        lambda s: quote(s, safe="").lower(),
+        lambda s: quote(quote(s, safe=""), safe=""),
+        html.escape,
+        lambda s: json.dumps(s)[1:-1],
+        lambda s: json.dumps(s)[1:-1].replace("/", "\\/"),
+        lambda s: json.dumps(s, ensure_ascii=False)[1:-1],
+    ],
+)
+def test_p74_a_secret_is_hidden_however_it_is_quoted(shape: Callable[[str], str], case: Callable[[str], str]) -> None:
+    """For JSON, HTML and addresses, once or twice; a host name in an address is put into lower case besides."""
+    assert Mask([SHAPED])(f"<{case(shape(SHAPED))}>") == "<***>"
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("before", ["", "x", "xy", '{"token":"'])
+def test_p74_a_secret_within_base64_is_hidden(encode: Callable[[bytes], bytes], before: str) -> None:
+    """Wherever in the encoded text it begins: what is left of it decodes to no more than its ends."""
+    encoded = encode(f"{before}{SHAPED}and more".encode()).decode()
+    shown = Mask([SHAPED])(encoded)
+    assert "***" in shown
+    left = shown.replace("*", "").encode()
+    assert SHAPED[3:-3] not in base64.urlsafe_b64decode(left + b"=" * (-len(left) % 4)).decode("latin-1")
+
+
+@pytest.mark.parametrize("length", range(8, len(SHAPED)))
+def test_p74_a_secret_that_somebody_cut_is_hidden(length: int) -> None:
+    """A text that was cut to so many characters may end in the middle of one."""
+    assert Mask([SHAPED])(f"the plugin said {SHAPED[:length]}") == "the plugin said ***"
+
+
 def test_p74_a_secret_inside_another_is_hidden_whole() -> None:
     """The longer secret goes first."""
     assert Mask(["token", "token-and-more"])("token-and-more token") == "*** ***"
@@ -240,6 +282,15 @@ def test_p77_what_is_not_plain_json_is_an_error(case: str) -> None:
 def test_json_comes_back_as_it_was_written(value: object) -> None:
     """What another JSON library writes is read back equal."""
     assert _response(json.dumps(value).encode()).json() == value
+
+
+def test_p74_no_header_is_cut_where_it_could_hold_half_a_secret() -> None:
+    """A mask knows whole secrets: a content type that is too long to be shown is not shown at all."""
+    token = "s3cr3t-" * 10
+    for before in range(0, 90, 10):
+        with pytest.raises(ProtocolError) as caught:
+            _response(b"<html>", **{"Content-Type": "x" * before + token}).json()
+        assert "s3cr3t" not in Mask([token])(str(caught.value))
 
 
 def test_p74_a_response_shows_neither_query_nor_headers_nor_body() -> None:

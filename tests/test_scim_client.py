@@ -223,6 +223,25 @@ def test_p63_p74_messages_are_short_printable_and_masked(
     assert str(caught.value) == (where if detail is None else f"{where}: {detail}")
 
 
+@pytest.mark.parametrize("before", [b" " * 1_990, b"\n" * 1_995, b"x" * 190, b"\xc3\xa9" * 995])
+def test_p74_no_body_is_cut_where_it_could_leave_half_the_token(
+    server: Scripted, client: ScimClient, before: bytes
+) -> None:
+    """The token goes first, then the white space, then what is too long."""
+    server.will(400, before + TOKEN.encode() + b" and more")
+    with pytest.raises(OperationRefused) as caught:
+        client.get("Users", "7")
+    assert TOKEN[:4] not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", ["-1", 10**30, "9" * 400, 1e300, 99, 600, "٤٠٤٠"])
+def test_p64_a_status_that_cannot_be_is_none(server: Scripted, client: ScimClient, status: Any) -> None:
+    """What an Error document says of itself is only believed where it is a status of HTTP."""
+    server.will(200, {"schemas": [ERROR], "status": status, "detail": "no"})
+    with pytest.raises(ApplicationError, match=r"answered 200: no$"):
+        client.get("Users", "7")
+
+
 def test_hints_are_the_connectors_own_where_it_has_some(server: Scripted, client: ScimClient) -> None:
     """A connector knows better than SCIM in general what a 401 means."""
     server.will(401)

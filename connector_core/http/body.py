@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _CHUNK = 2**18
+_SHOWN = 40  # characters of a header that are worth showing
 _GZIP_MAGIC = b"\x1f\x8b"
 _ASK_OPERATOR = "Try again; if it stays, something between here and the application alters replies."
 
@@ -43,7 +44,8 @@ def read_body(reply: BaseHTTPResponse, cap: int, still_allowed: Callable[[], Non
 def _unpacked(raw: bytes, encoding: str, cap: int) -> bytes:
     unpack = _UNPACKERS.get(encoding.strip().lower())
     if unpack is None:
-        raise Unreadable(f"a body packed as {encoding[:40]!r}, which was not asked for", _ASK_OPERATOR)
+        packing = repr(encoding) if len(encoding) <= _SHOWN else "something"  # cut, it could hold half a secret
+        raise Unreadable(f"a body packed as {packing}, which was not asked for", _ASK_OPERATOR)
     try:
         body = unpack(raw, cap + 1)
     except (OSError, EOFError, zlib.error):

@@ -14,6 +14,8 @@ from connector_core.errors import ProtocolError
 from connector_core.http.address import path_of
 from connector_core.model import Json
 
+_SHOWN = 80  # characters of a header that are worth showing
+
 
 def _case_insensitive(headers: Mapping[str, str]) -> Mapping[str, str]:
     return HTTPHeaderDict(headers)
@@ -45,7 +47,8 @@ class Response:
         except (ValueError, RecursionError):
             pass
         # Raised out here: the decoder's error holds the whole body, and a traceback would carry it along.
-        kind = self.headers.get("Content-Type", "no content type")[:80]
+        kind = self.headers.get("Content-Type", "no content type")
+        kind = kind if len(kind) <= _SHOWN else "a long content type"  # cut, it could hold half a secret
         raise ProtocolError(
             f"{self.method} {path_of(self.url)} answered {self.status} with something that is not JSON ({kind!r}, "
             f"{len(self.body)} bytes)",

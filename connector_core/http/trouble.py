@@ -76,7 +76,7 @@ def trouble(error: Exception) -> Trouble:
         return _certificate(inner)
     if str(inner).startswith("Tunnel connection failed"):
         return Trouble(
-            reason=f"the proxy refused to connect ({str(inner)[:80]})",
+            reason=f"the proxy refused to connect ({_status_of(str(inner))})",
             hint="Check HTTPS_PROXY and the credentials in it.",
             sent=False,
             patience="short",
@@ -85,6 +85,11 @@ def trouble(error: Exception) -> Trouble:
     detail = inner.strerror if isinstance(inner, OSError) else None
     reason = f"{row.reason} ({detail})" if detail else row.reason
     return Trouble(reason=reason, hint=row.hint, sent=row.sent, patience=row.patience)
+
+
+def _status_of(message: str) -> str:
+    """The number alone: the words beside it are the proxy's, and could repeat what it was sent."""
+    return next((word for word in message.split() if word.isdecimal() and len(word) == 3), "no status")
 
 
 def _certificate(error: ssl.SSLCertVerificationError) -> Trouble:

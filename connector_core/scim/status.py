@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from connector_core.http import Response
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
+_SEARCHED = 2**20  # bytes in which a secret is hidden before any of it is cut away
 DETAIL_LIMIT = 200  # characters of somebody else's text that a message carries
 
 _DECLINED = (Remedy(400, 400, OperationRefused), Remedy(501, 501, OperationRefused))  # RFC 7644 section 3.12
@@ -98,11 +99,12 @@ def _is_error(document: Mapping[str, Any]) -> bool:
 
 
 def _stated_status(error: Mapping[str, Any]) -> int:
-    """The status an Error document gives itself, as number or text; 0 where it gives none."""
+    """The status an Error document gives itself, as number or text; 0 where it gives none that could be."""
     try:
-        return int(error.get("status") or 0)
-    except (TypeError, ValueError):
+        status = int(error.get("status") or 0)
+    except (TypeError, ValueError, OverflowError):
         return 0
+    return status if 100 <= status <= 599 else 0
 
 
 def _detail(error: Mapping[str, Any] | None, document: Json, response: Response) -> str:
@@ -110,5 +112,5 @@ def _detail(error: Mapping[str, Any] | None, document: Json, response: Response)
     for name in ("detail", "message", "error"):
         if isinstance(text := said.get(name), str) and text:
             return text
-    start: bytes = response.body[: 10 * DETAIL_LIMIT]
+    start: bytes = response.body[:_SEARCHED]
     return start.decode("utf-8", "replace")
