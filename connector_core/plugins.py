@@ -163,7 +163,7 @@ class Connector:
         self._verify(hook, [g.entitlement for g in page.grants], EntitlementKey)
         self._verify(hook, [g.principal for g in page.grants], Key)
         for r in page.resources:
-            if not (isinstance(r.id, str) and isinstance(r.type, str) and r.id and r.type):
+            if not (r.id and r.type and isinstance(r.id, str) and isinstance(r.type, str)):
                 raise self._broken(hook, f"a resource whose key is {r.type!r}, {r.id!r}; both must be texts")
             if r.profile and not _is_json(r.profile):
                 raise self._broken(hook, f"{r.key} with a profile that is not JSON")
@@ -172,6 +172,8 @@ class Connector:
     def _verify(self, hook: str, items: Iterable[object], kind: type) -> None:
         if not isinstance(items, list | tuple):
             raise self._broken(hook, f"{type(items).__name__} where a list is expected")
+        if set(map(type, items)) <= {kind}:
+            return
         for item in items:
             if not isinstance(item, kind):
                 raise self._broken(hook, f"{type(item).__name__} where {kind.__name__} is expected")
@@ -291,13 +293,18 @@ def _words(error: BaseException) -> str:
 
 
 def _is_json(value: object) -> bool:
-    if value is None or isinstance(value, str | bool | int):
+    if type(value) is dict and {*map(type, value), *map(type, value.values())} == {str}:  # as nearly all profiles are
+        return True
+    if value is None or isinstance(value, _PLAIN):
         return True
     if isinstance(value, float):
         return value - value == 0  # neither NaN nor infinite
     if isinstance(value, list | tuple):
         return all(map(_is_json, value))
     return isinstance(value, Mapping) and all(isinstance(k, str) and _is_json(v) for k, v in value.items())
+
+
+_PLAIN = (str, bool, int)
 
 
 def _from_entry_point(entry: EntryPoint) -> _Found:

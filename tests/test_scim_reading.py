@@ -10,7 +10,7 @@ from connector_core.errors import ProtocolError, RowRejected
 from connector_core.model import Key
 from connector_core.scim import Extension, Row, read_rows
 from connector_core.scim.listing import parse
-from connector_core.scim.reading import display_name, email, id_of, to_bool, to_id
+from connector_core.scim.reading import display_name, email, id_of, person_name, to_bool, to_id
 
 URN = "urn:ietf:params:scim:schemas:extension:acme:2.0:User"
 EDITOR = Extension(f"{URN}:editor")
@@ -144,7 +144,8 @@ def test_p30_the_primary_email_or_the_first(emails: Any, found: str | None) -> N
 )
 def test_p36_a_name_is_found(document: dict[str, Any], name: str | None) -> None:
     """displayName, then name.formatted, then given and family name, then userName."""
-    assert display_name(Row(document)) == name
+    row = Row(document)
+    assert display_name(row, person_name(row)) == name
 
 
 def test_text_keeps_all_but_half_surrogates() -> None:

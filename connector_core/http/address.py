@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 from urllib3.exceptions import LocationParseError
@@ -16,6 +17,11 @@ Params = Mapping[str, str | int]
 
 def checked(url: str, params: Params | None = None) -> Url:
     """The address to ask. Raises `ConfigurationError` for one that a token must not be sent to (P74)."""
+    return _with_params(_checked(url), params)
+
+
+@lru_cache(maxsize=32)  # of a listing each page has the same, but for the params
+def _checked(url: str) -> Url:
     try:
         address = parse_url(url)
     except LocationParseError:
@@ -34,7 +40,7 @@ def checked(url: str, params: Params | None = None) -> Url:
             f"http://{address.host} is refused: everybody on the way could read the token",
             hint="Use https:// instead. Plain http:// is for this machine only.",
         )
-    return _with_params(address._replace(fragment=None), params)
+    return address._replace(fragment=None)
 
 
 def _with_params(address: Url, params: Params | None) -> Url:

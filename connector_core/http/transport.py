@@ -28,9 +28,15 @@ class Transport:
         self._mask = mask
         self._lock = threading.Lock()
         self._pools: dict[tuple[str | None, str | None], urllib3.PoolManager] = {}
+        self._by_place: dict[tuple[str | None, str], urllib3.PoolManager] = {}
 
     def pool(self, address: Url) -> urllib3.PoolManager:
         """The pool for ``address``. Raises `ConfigurationError` for a proxy or certificates that cannot be used."""
+        place = (address.scheme, address.netloc or "")
+        known = self._by_place.get(place)
+        return known or self._by_place.setdefault(place, self._pool(address))
+
+    def _pool(self, address: Url) -> urllib3.PoolManager:
         key = (address.scheme, proxy_for(address, self._environ))
         with self._lock:
             if key not in self._pools:

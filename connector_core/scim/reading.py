@@ -27,27 +27,36 @@ class Row:
     do so alike: the spelling is worked out once for each set of names, not for each row.
     """
 
-    __slots__ = ("document",)
+    __slots__ = ("_spelled", "document")
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
+        self._spelled: Mapping[str, str] | None = None
 
     def get(self, name: str) -> Any:
         """The value of an attribute; None where it is absent or unassigned (P26)."""
         value = self.document.get(name, _ABSENT)
         if value is _ABSENT:
-            spelled = _spelling(tuple(self.document)).get(name.casefold())
-            value = None if spelled is None else self.document[spelled]
+            value = self._otherwise(name)
         return value if value or (value != "" and value != []) else None
 
     def text(self, name: str) -> str | None:
         """An attribute as text; None where it is unassigned or something else than text."""
-        value = self.get(name)
-        return to_text(value) if isinstance(value, str) else None
+        value = self.document.get(name, _ABSENT)
+        if value is _ABSENT:
+            value = self._otherwise(name)
+        return to_text(value) if value and isinstance(value, str) else None
 
     def flag(self, name: str) -> bool | None:
         """An attribute as a boolean, see `to_bool`."""
         return to_bool(self.get(name), name)
+
+    def _otherwise(self, name: str) -> Any:
+        """The value of an attribute whose name is spelled in another case, or None."""
+        if self._spelled is None:
+            self._spelled = _spelling(tuple(self.document))
+        spelled = self._spelled.get(name.casefold())
+        return None if spelled is None else self.document[spelled]
 
     def part(self, name: str) -> Row | None:
         """A complex attribute, such as ``name``; None where it is unassigned or not complex."""
@@ -133,17 +142,20 @@ def email(row: Row) -> str | None:
     return first
 
 
-def display_name(row: Row) -> str | None:
-    """What to call the one in this row: displayName, name.formatted, given and family name, userName (P36)."""
-    if shown := row.text("displayName"):
+def person_name(row: Row) -> Row:
+    """The attribute ``name`` of a person, an empty one where there is none: for `display_name` and for its parts."""
+    return row.part("name") or _NAMELESS
+
+
+def display_name(row: Row, name: Row) -> str | None:
+    """What to call the one in this row, whose `person_name` is ``name``.
+
+    In this order: displayName, name.formatted, given and family name, userName (P36).
+    """
+    if shown := row.text("displayName") or name.text("formatted"):
         return shown
-    name = row.part("name")
-    if name is not None:
-        if formatted := name.text("formatted"):
-            return formatted
-        if joined := " ".join(filter(None, (name.text("givenName"), name.text("familyName")))):
-            return joined
-    return row.text("userName")
+    given, family = name.text("givenName"), name.text("familyName")
+    return f"{given} {family}" if given and family else given or family or row.text("userName")
 
 
 # -- pages of rows ---------------------------------------------------------------------------------------------
@@ -196,6 +208,9 @@ def _address(entry: Json) -> tuple[str | None, bool]:
     row = Row(entry)
     primary = row.get("primary")
     return row.text("value"), primary is True or (isinstance(primary, str) and primary.casefold() == "true")
+
+
+_NAMELESS = Row({})
 
 
 @lru_cache(maxsize=128)

@@ -10,7 +10,7 @@ from attrs import evolve
 from connector_core.errors import NotFound, ProtocolError, RowRejected
 from connector_core.model import Cursor, Json, Key, Page, Resource, Status
 from connector_core.scim import Row, find, paging, read_rows
-from connector_core.scim.reading import display_name, email, to_bool
+from connector_core.scim.reading import display_name, email, person_name, to_bool
 from connector_core_whimsical import roles
 from connector_core_whimsical.client import Workspace
 
@@ -81,14 +81,15 @@ def read(row: Row, id: str) -> User:
     login = row.text("userName")
     if login is None:
         raise RowRejected("userName is missing or not text")
+    name = person_name(row)
     resource = Resource(
         type="user",
         id=id,
-        name=display_name(row),
+        name=display_name(row, name),
         login=login,
         email=email(row) or (login if "@" in login else None),
         status=_STATUS[row.flag("active")],
-        profile=_profile(row),
+        profile=_profile(row, name),
     )
     return User(resource, _editor(row))
 
@@ -100,10 +101,12 @@ def _editor(row: Row) -> bool | None:
         return None
 
 
-def _profile(row: Row) -> dict[str, Json]:
+def _profile(row: Row, name: Row) -> dict[str, Json]:
     facts: dict[str, Json] = {}
-    if (name := row.part("name")) is not None:
-        facts["given_name"] = name.text("givenName")
-        facts["family_name"] = name.text("familyName")
-    facts["external_id"] = row.text("externalId")
-    return {fact: value for fact, value in facts.items() if value is not None}
+    if given := name.text("givenName"):
+        facts["given_name"] = given
+    if family := name.text("familyName"):
+        facts["family_name"] = family
+    if external := row.text("externalId"):
+        facts["external_id"] = external
+    return facts
