@@ -52,6 +52,13 @@ def put_resource_types(db: sqlite3.Connection, connection: int, types: tuple[Res
     )
 
 
+def new_number(db: sqlite3.Connection, connection: int) -> int:
+    """A number for a resource that is new in the picture."""
+    query = "UPDATE connections SET numbered = numbered + 1 WHERE id = ? RETURNING numbered"
+    number: int = db.execute(query, (connection,)).fetchone()[0]
+    return number
+
+
 def new_event(db: sqlite3.Connection, connection: int, kind: str) -> int:
     """The next number of the one sequence. The event is in no picture until `publish_event`."""
     id = db.execute("INSERT INTO events (connection, kind) VALUES (?, ?)", (connection, kind)).lastrowid

@@ -11,12 +11,13 @@ from attrs import frozen
 from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact
 from connector_core.model import Entitlement, EntitlementKey, Key, Resource
-from connector_core.store.connections import EntitlementRows, publish_event
+from connector_core.store.connections import EntitlementRows, new_number, publish_event
 
 ANY_STREAM = "*"  # the source of a grant whose like no stream has given yet
 _RESOURCE = "WHERE connection = ? AND type = ? AND id = ?"
 _GRANT = "WHERE connection = ? AND principal_type = ? AND principal_id = ? AND entitlement = ?"
 _FIELDS = ("status", "name", "login", "email", "parent", "profile")
+_COLUMNS = f"connection, type, id, {', '.join(_FIELDS)}, began, since"
 
 
 @frozen(kw_only=True)
@@ -85,15 +86,15 @@ class Follower:
         self._log_resource(event, now.key, before, after)
         mine = (self._connection, *now.key)
         if before is not None:
-            into_history = "INSERT INTO resource_history SELECT *, ? FROM resources"
+            into_history = f"INSERT INTO resource_history ({_COLUMNS}, ended) SELECT {_COLUMNS}, ? FROM resources"
             self._db.execute(f"{into_history} {_RESOURCE}", (event, *mine))
             self._db.execute(f"DELETE FROM resources {_RESOURCE}", mine)
         if after is not None:
             since = None if before is None else _first(before)
+            number = new_number(self._db, self._connection) if before is None else before["number"]
             self._db.execute(
-                f"INSERT INTO resources (connection, type, id, {', '.join(_FIELDS)}, began, since) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*mine, *after, event, since),
+                f"INSERT INTO resources ({_COLUMNS}, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*mine, *after, event, since, number),
             )
 
     def _row(self, key: Key) -> sqlite3.Row | None:

@@ -61,8 +61,10 @@ def judge(db: sqlite3.Connection, sync: int, stream: str, reading: int) -> Verdi
 def single_readings(db: sqlite3.Connection, sync: int, stream: str, limit: int) -> list[Key]:
     """At most ``limit`` of the resources that only one of two readings gave, and that were not read by their id."""
     query = (
-        "SELECT type, id FROM staged WHERE sync = ? AND stream = ? AND state = 'row' AND readings IN (1, 2) "
-        "AND NOT whole ORDER BY type, id LIMIT ?"
+        "SELECT type, id FROM staged WHERE sync = ?1 AND stream = ?2 AND state = 'row' AND readings IN (1, 2) "
+        "AND NOT whole UNION ALL SELECT r.type, r.id FROM temp.same s JOIN resources r ON r.number = s.number "
+        "AND r.connection = (SELECT connection FROM sync_runs WHERE id = ?1) "
+        "WHERE s.stream = ?2 AND s.readings IN (1, 2) ORDER BY type, id LIMIT ?3"
     )
     return [Key(*row) for row in db.execute(query, (sync, stream, limit))]
 
@@ -126,7 +128,8 @@ _LISTED = "(s.state IN ('row', 'rejected') OR (s.state = 'yielded' AND s.reading
 def _distinct(db: sqlite3.Connection, sync: int, stream: str) -> int:
     """The resources that a stream listed; of one that lists none, the principals of its grants."""
     query = (
-        "SELECT (SELECT count(*) FROM staged s WHERE sync = ?1 AND stream = ?2 AND " + _LISTED + ") + "
+        "SELECT (SELECT count(*) FROM temp.same WHERE stream = ?2) + "
+        "(SELECT count(*) FROM staged s WHERE sync = ?1 AND stream = ?2 AND " + _LISTED + ") + "
         "(SELECT count(*) FROM also_listed a JOIN temp.seen USING (type, id) JOIN staged s USING (seq) "
         "WHERE a.sync = ?1 AND a.stream = ?2 AND " + _LISTED + ")"
     )

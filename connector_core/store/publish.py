@@ -50,8 +50,8 @@ class Publisher:
 
     def _find(self) -> None:
         """Work out temporary tables, and with what the gone held the final `ending`."""
-        tables = ("coming", "gone", "starting", "standing", "swap")
-        self._run(*(f"DROP TABLE IF EXISTS temp.{table}" for table in tables), *_FIND)
+        tables = ("gone", "starting", "standing", "swap")
+        self._run("DROP VIEW IF EXISTS temp.coming", *(f"DROP TABLE IF EXISTS temp.{table}" for table in tables), *_FIND)
 
     # -- the log of changes --------------------------------------------------------------------------------
 
@@ -87,13 +87,20 @@ class Publisher:
     # -- the picture ---------------------------------------------------------------------------------------
 
     def _move_resources(self) -> None:
+        """Each with its history; new ones are numbered in the order in which they were listed."""
+        self._names["numbered"] = self._one(
+            "SELECT numbered - coalesce((SELECT min(seq) - 1 FROM staged WHERE sync = :sync), 0) FROM connections "
+            "WHERE id = :connection"
+        )
         into_history = f"INSERT INTO resource_history ({_RESOURCE}, ended) SELECT {_columns('r', _RESOURCE)}, :event"
         self._run(
             f"{into_history} FROM temp.coming s JOIN {_SAME}",
             f"{into_history} FROM temp.gone s JOIN {_SAME}",
-            f"INSERT OR REPLACE INTO resources ({_RESOURCE}) SELECT :connection, s.type, s.id, s.name, s.login, "
-            "s.email, s.status, s.parent, s.profile, :event, coalesce(r.since, r.began) "
-            f"FROM temp.coming s LEFT JOIN {_SAME}",
+            f"INSERT OR REPLACE INTO resources ({_RESOURCE}, number) SELECT :connection, s.type, s.id, s.name, s.login, "
+            "s.email, s.status, s.parent, s.profile, :event, coalesce(r.since, r.began), "
+            f"coalesce(r.number, :numbered + s.seq) FROM temp.coming s LEFT JOIN {_SAME}",
+            "UPDATE connections SET numbered = max(numbered, coalesce((SELECT max(:numbered + seq) FROM staged "
+            "WHERE sync = :sync), 0)) WHERE id = :connection",
             "DELETE FROM resources WHERE (connection, type, id) IN (SELECT :connection, type, id FROM temp.gone)",
         )
 
@@ -128,8 +135,11 @@ class Publisher:
             self._db.execute(statement, self._names)
 
     def _count(self, what: str) -> int:
-        count: int = self._db.execute(f"SELECT count(*) FROM {what}", self._names).fetchone()[0]
-        return count
+        return self._one(f"SELECT count(*) FROM {what}")
+
+    def _one(self, query: str) -> int:
+        figure: int = self._db.execute(query, self._names).fetchone()[0]
+        return figure
 
 
 def _columns(alias: str, names: str) -> str:
@@ -160,10 +170,8 @@ _LOGIN = (
 _NAMED = "(SELECT type || ':' || resource_id || ':' || slug FROM entitlements WHERE id = {0})"
 
 _FIND = (
-    "CREATE TEMP TABLE coming (type TEXT, id TEXT, name TEXT, login TEXT, email TEXT, status TEXT, parent TEXT, "
-    "profile TEXT, PRIMARY KEY (type, id)) WITHOUT ROWID",
-    "INSERT INTO temp.coming SELECT type, id, name, login, email, status, parent, profile FROM staged "
-    "WHERE sync = :sync AND changed AND state = 'row' ORDER BY type, id",
+    "CREATE TEMP VIEW coming AS SELECT s.* FROM temp.seen k CROSS JOIN staged s ON s.seq = k.seq "
+    "WHERE s.changed AND s.state = 'row'",  # in the order of their keys: so they are added at the end
     "CREATE TEMP TABLE gone AS SELECT type, id FROM staged WHERE sync = :sync AND state = 'gone'",
     # all that the gone held, and all that was held on them
     "INSERT OR IGNORE INTO temp.ending SELECT g.principal_type, g.principal_id, g.entitlement FROM temp.gone s "

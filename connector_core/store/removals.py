@@ -13,6 +13,7 @@ from attrs import frozen
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import Key
+from connector_core.store.same import Same
 
 _INVITED = 30 * 86_400.0  # seconds for which an account that we created may stay invisible (W14)
 
@@ -40,8 +41,9 @@ class Removals:
     ended; ``temp.given`` are the grants that pages gave which do not list their principal.
     """
 
-    def __init__(self, db: sqlite3.Connection, connection: int, sync: int, clock: Clock) -> None:
+    def __init__(self, db: sqlite3.Connection, connection: int, sync: int, same: Same, clock: Clock) -> None:
         self._db = db
+        self._same = same
         self._clock = clock
         self._names = {"connection": connection, "sync": sync}
 
@@ -55,6 +57,7 @@ class Removals:
             **self._names, "whole": json.dumps(list(whole)), "everything": everything,
             "invited_since": rfc3339(self._clock.now() - _INVITED),
         }  # fmt: skip
+        self._same.move_out_unusual()
         for statement in (*_CLEAR, _YIELDED, _UNSEEN, _LEAVING, _GIVEN, *_ENDING):
             self._db.execute(statement, names)
 
@@ -125,6 +128,7 @@ UPDATE staged SET state = 'yielded' WHERE seq IN (
 _UNSEEN = """
 CREATE TEMP TABLE unseen AS
 SELECT r.type, r.id FROM main.resources r WHERE r.connection = :connection
+AND NOT EXISTS (SELECT 1 FROM temp.same s WHERE s.number = r.number)
 AND NOT EXISTS (SELECT 1 FROM temp.seen k WHERE k.type = r.type AND k.id = r.id)
 AND NOT EXISTS (
     SELECT 1 FROM touched t WHERE t.connection = r.connection AND t.type = r.type AND t.id = r.id
@@ -190,8 +194,10 @@ _AT_RISK = """
 SELECT principal_type, principal_id, entitlement FROM temp.ending
 UNION
 SELECT g.principal_type, g.principal_id, g.entitlement FROM grants g
-JOIN temp.seen k ON k.type = g.principal_type AND k.id = g.principal_id
 WHERE g.connection = :connection AND g.entitlement IN (
     SELECT n.id FROM temp.leaving u
     JOIN entitlements n ON n.connection = :connection AND n.type = u.type AND n.resource_id = u.id)
+AND (EXISTS (SELECT 1 FROM temp.seen k WHERE k.type = g.principal_type AND k.id = g.principal_id)
+    OR EXISTS (SELECT 1 FROM resources r JOIN temp.same s ON s.number = r.number
+        WHERE r.connection = :connection AND r.type = g.principal_type AND r.id = g.principal_id))
 """

@@ -107,7 +107,7 @@ def rejected(db: sqlite3.Connection, sync: int) -> int:
 
 def discard_staged(db: sqlite3.Connection, connection: int) -> None:
     """Empty the staging tables of a connection's syncs."""
-    for table in ("frontier", "staged", "staged_grants", "staged_entitlements", "also_listed"):
+    for table in ("frontier", "staged", "staged_same", "staged_grants", "staged_entitlements", "also_listed"):
         db.execute(f"DELETE FROM {table} WHERE sync IN (SELECT id FROM sync_runs WHERE connection = ?)", (connection,))
 
 

@@ -252,6 +252,32 @@ def m003_watching(db: Database) -> None:
     _run(db, _WATCHING)
 
 
+_NUMBERS = """
+-- the highest number that a resource of it was ever given
+ALTER TABLE connections ADD COLUMN numbered INTEGER NOT NULL DEFAULT 0;
+-- short for its key within its connection; by it a sync notes a row that it read as it is here
+ALTER TABLE resources ADD COLUMN number INTEGER;
+UPDATE resources SET number = n.number FROM (
+    SELECT connection, type, id, row_number() OVER (PARTITION BY connection ORDER BY type, id) AS number FROM resources
+) n WHERE (resources.connection, resources.type, resources.id) = (n.connection, n.type, n.id);
+UPDATE connections SET numbered = (SELECT count(*) FROM resources r WHERE r.connection = connections.id);
+-- its number in the picture, if it has one; then it is in no page of `staged_same`
+ALTER TABLE staged ADD COLUMN number INTEGER;
+CREATE TABLE staged_same (  -- pages' rows that are as in the picture, by their numbers; indexed by `temp.same`
+    seq INTEGER PRIMARY KEY, sync INTEGER NOT NULL, stream TEXT NOT NULL,
+    reading INTEGER NOT NULL,   -- its bit
+    asked INTEGER NOT NULL, numbers TEXT NOT NULL
+) STRICT;
+CREATE INDEX staged_same_sync ON staged_same (sync)
+"""
+
+
+@migrations()
+def m004_numbers(db: Database) -> None:
+    """Numbers for resources, so that a page of rows that are as they were is staged in one row."""
+    _run(db, _NUMBERS)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

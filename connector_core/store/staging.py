@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from connector_core.clock import Clock, rfc3339
@@ -19,16 +19,18 @@ from connector_core.store.frontier import Frontier, Task
 from connector_core.store.logs import LogBuffer
 from connector_core.store.rows import (
     FIELDS,
+    HELD,
     NO_FIELDS,
+    Fields,
     Listed,
     Origin,
     PrincipalGrant,
     Row,
-    by_type,
-    fields_of,
-    numbers,
+    fields_by_type,
+    held_text,
     sorted_out,
 )
+from connector_core.store.same import Same
 
 
 class Staging:
@@ -44,6 +46,7 @@ class Staging:
         self._has_picture = bool(self._one("EXISTS (SELECT 1 FROM resources WHERE connection = ?)", connection))
         self.frontier = Frontier(db, connection, sync)
         self._index_staged()
+        self.same = Same(db, connection, sync)
 
     def _index_staged(self) -> None:
         """Indexes over what is staged. Being temporary they cost no commit; a resumed sync makes them anew."""
@@ -125,6 +128,7 @@ class Staging:
             self._db.execute(f"DELETE FROM staged WHERE seq IN ({lost})", mine)
             self._db.execute(f"DELETE FROM staged_grants WHERE {which} AND reading = :bit", mine)
             self._db.execute("DELETE FROM temp.seen_grants WHERE stream = :stream AND reading = :bit", mine)
+            self.same.forget(task.stream, bit)
             return self.frontier.restart(task)
 
     def keep_log(self) -> None:
@@ -155,33 +159,56 @@ class Staging:
         fresh = self._stage_rejected(page, origin)
         held, others = sorted_out(page, self._entitlements)
         unknown = set(page.unknown)
-        for type, resources in by_type(page.resources).items():
-            ids = json.dumps(list(resources))
-            before = self._listed(type, ids)
-            for id in [id for id, row in before.items() if row.belongs_elsewhere(origin)]:
-                fresh += self._also_list(Key(type, id), origin)
-                others += [(type, id, number) for number in held[type, id]]
-                del resources[id]
-            rows = self._rows(type, resources, ids, held, unknown, origin)
-            self._put(rows, before, origin)
-            fresh += sum(1 for r in rows if r.id not in before or not before[r.id].readings & origin.bit)
+        for type, fields in fields_by_type(page.resources).items():
+            before = self._listed(type, fields)
+            rows, new = self._stage_same(type, self._compared(type, fields, held, unknown, origin), before, origin)
+            for id in [id for id in rows if id in before and before[id].belongs_elsewhere(origin)]:
+                new += self._also_list(Key(type, id), origin)
+                others += [(type, id, number) for number in held[Key(type, id)]]
+                del rows[id]
+            self._put(list(rows.values()), before, origin)
+            fresh += new + sum(1 for id in rows if id not in before or not before[id].readings & origin.bit)
         return fresh, self._stage_grants(others, origin)
 
-    def _rows(
-        self, type: str, resources: Mapping[str, Resource], ids: str, held: Mapping[tuple[str, str], list[int]],
-        unknown: set[Key], origin: Origin,
-    ) -> list[Row]:  # fmt: skip
-        """The rows to stage, compared with the picture: what is as it was there is staged without its fields."""
-        current = self._current(type, ids, origin.stream)
+    def _compared(
+        self, type: str, fields: Mapping[str, Fields], held: Mapping[Key, list[int]], unknown: set[Key], origin: Origin
+    ) -> list[Row]:
+        """The rows, compared with the picture: what is as it was there has no fields."""
+        current = self._current(type, fields, origin.stream)
         rows = []
-        for id, resource in resources.items():
-            fields, holds = fields_of(resource), numbers(held[type, id])
-            was = current.get(id)
-            is_unknown = bool(unknown) and (type, id) in unknown
-            changed = was is None or was[:-1] != fields
-            regrant = is_unknown or was is None or was[-1] != holds
-            rows.append(Row(type, id, is_unknown, holds, regrant, changed, fields if changed else None))
+        for id, mine in fields.items():
+            key = Key(type, id)
+            holds = held_text(held[key])
+            number, was, held_before = current.get(id, _NOTHING)
+            is_unknown = bool(unknown) and key in unknown
+            changed = was != mine
+            regrant = is_unknown or held_before != holds
+            rows.append(Row(type, id, is_unknown, holds, regrant, changed, number, mine if changed else None))
         return rows
+
+    def _stage_same(
+        self, type: str, rows: Sequence[Row], before: dict[str, Listed], origin: Origin
+    ) -> tuple[dict[str, Row], int]:
+        """Stage those by number that need no more; the others by id, and how many were staged that are new.
+
+        What was staged by number so far, and does not stay so, is added to ``before``.
+        """
+        sightings = self.same.sightings([row.number for row in rows if row.number is not None])
+        others, numbers, moving, new = {}, [], [], 0
+        for row in rows:
+            sighting = sightings.get(row.number) if sightings and row.number is not None else None
+            if origin.whole or not row.is_same or row.id in before or (sighting and sighting.stream != origin.stream):
+                others[row.id] = row
+                if sighting:
+                    moving.append(Key(type, row.id))
+            else:
+                numbers.append(row.number)
+                new += not (sighting and sighting.readings & origin.bit)
+        self.same.add(numbers, origin)
+        if moving:
+            self.same.move_out(moving)
+            before |= self._listed(type, [key.id for key in moving])
+        return others, new
 
     def _put(self, rows: Sequence[Row], before: Mapping[str, Listed], origin: Origin) -> None:
         """Write rows: new ones at the end, those read before in their place; the later reading wins."""
@@ -194,10 +221,11 @@ class Staging:
         index = [(row.type, row.id, number) for number, row in enumerate(new, next)]
         self._db.executemany("INSERT INTO temp.seen (type, id, seq) VALUES (?, ?, ?)", index)
         again = [row for row in rows if row.id in before]
-        self._db.executemany(_UPDATE, [(*how, *r[2:-1], *(r.fields or NO_FIELDS), before[r.id].seq) for r in again])
+        self._db.executemany(_UPDATE, [(*how, *r[2:-2], *(r.fields or NO_FIELDS), before[r.id].seq) for r in again])
 
     def _mark_gone(self, key: Key, stream: str, asked: int) -> None:
-        before = self._listed(key.type, json.dumps([key.id]))
+        self.same.move_out([key])
+        before = self._listed(key.type, [key.id])
         if before:
             gone = "UPDATE staged SET state = 'gone', asked = ? WHERE seq = ?"
             self._db.execute(gone, (asked, before[key.id].seq))
@@ -208,7 +236,8 @@ class Staging:
         """A row whose id can be read counts as seen, and keeps its earlier version; how many are new."""
         fresh = 0
         for key in {row.key for row in page.rejected if row.key is not None}:
-            before = self._listed(key.type, json.dumps([key.id])).get(key.id)
+            self.same.move_out([key])
+            before = self._listed(key.type, [key.id]).get(key.id)
             if before is None:
                 self._put_bare(key, "rejected", origin)
             else:
@@ -218,7 +247,7 @@ class Staging:
         return fresh
 
     def _put_bare(self, key: Key, state: str, origin: Origin) -> None:
-        row = Row(*key, state == "rejected", "[]", False, False, None)
+        row = Row(*key, state == "rejected", "[]", False, False, None, None)
         self._put([row], {}, origin)
         self._db.execute("UPDATE staged SET state = ? WHERE seq = ?", (state, self._next_seq() - 1))
 
@@ -252,24 +281,29 @@ class Staging:
         number: int = self._db.execute("SELECT coalesce(max(seq), 0) + 1 FROM staged").fetchone()[0]
         return number
 
-    def _listed(self, type: str, ids: str) -> dict[str, Listed]:
-        """Which of these (a JSON array of ids) were staged before."""
+    def _listed(self, type: str, ids: Iterable[str]) -> dict[str, Listed]:
+        """Which of these were staged before, and not by number."""
+        if not self._db.execute("SELECT EXISTS (SELECT 1 FROM temp.seen)").fetchone()[0]:
+            return {}  # as in nearly every page of nearly every sync
         query = (
             "SELECT seen.id, seq, state, stream, readings FROM json_each(?2) CROSS JOIN temp.seen ON seen.type = ?1 "
             "AND seen.id = json_each.value CROSS JOIN staged USING (seq)"
         )
-        return {id: Listed(*row) for id, *row in self._db.execute(query, (type, ids))}
+        return {id: Listed(*row) for id, *row in self._db.execute(query, (type, json.dumps(list(ids))))}
 
-    def _current(self, type: str, ids: str, stream: str) -> dict[str, tuple[str | None, ...]]:
-        """The picture's rows of these: the fields, and the grants given beside them.
-
-        A grant that this stream did not give, or that is unconfirmed, has its number negated: it must not pass for one
-        that needs no touching.
-        """
+    def _current(self, type: str, ids: Iterable[str], stream: str) -> dict[str, tuple[int | None, Fields, str]]:
+        """The picture's rows of these by id: the number, the fields, and the grants given beside them."""
         if not self._has_picture:
             return {}
-        rows = self._db.execute(_CURRENT, {"connection": self._connection, "type": type, "ids": ids, "stream": stream})
-        return {row[0]: tuple(row)[1:] for row in rows}
+        names = {"connection": self._connection, "type": type, "ids": json.dumps(list(ids)), "stream": stream}
+        rows = self._plain_cursor().execute(_CURRENT, names)
+        return {row[0]: (row[1], row[3:], row[2]) for row in rows}
+
+    def _plain_cursor(self) -> sqlite3.Cursor:
+        """Gives tuples, which are quicker to take apart."""
+        cursor = self._db.cursor()
+        cursor.row_factory = None
+        return cursor
 
 
 _INDEXES = """
@@ -282,11 +316,11 @@ CREATE TEMP TABLE seen_grants (stream TEXT, reading INTEGER, principal_type TEXT
 INSERT OR IGNORE INTO temp.seen_grants SELECT stream, reading, principal_type, principal_id, entitlement
     FROM staged_grants WHERE sync = :sync
 """
-_COLUMNS = "seq, sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed"
-_INSERT = f"INSERT INTO staged ({_COLUMNS}) VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = "seq, sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed, number"
+_INSERT = f"INSERT INTO staged ({_COLUMNS}) VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_CHANGED = f"""
 INSERT INTO staged ({_COLUMNS}, {", ".join(FIELDS)})
-VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # A row read by its id stays with the stream that listed it; one that was unreadable goes to the one that could read it.
 _UPDATE = f"""
@@ -296,9 +330,7 @@ UPDATE staged SET state = 'row', stream = CASE WHEN ?3 THEN stream ELSE ?1 END, 
 WHERE seq = ?15
 """
 _CURRENT = f"""
-SELECT r.id, {", ".join(f"r.{name}" for name in FIELDS)}, (
-    SELECT json_group_array(CASE WHEN g.confirmed AND g.source = :stream THEN g.entitlement ELSE -g.entitlement END)
-    FROM grants g
-    WHERE g.connection = :connection AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)
+SELECT r.id, r.number, {HELD.format(stream=":stream")}, {", ".join(f"r.{name}" for name in FIELDS)}
 FROM json_each(:ids) CROSS JOIN resources r ON r.connection = :connection AND r.type = :type AND r.id = json_each.value
 """
+_NOTHING = (None, None, None)  # of the picture

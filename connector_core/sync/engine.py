@@ -48,7 +48,7 @@ class SyncEngine:
         self._log = means.log
         self._clock = means.clock
         self._staging = Staging(db, connection, sync, means.clock, means.log)
-        self._removals = Removals(db, connection, sync, means.clock)
+        self._removals = Removals(db, connection, sync, self._staging.same, means.clock)
         self._reading = Reading(self._staging, means)
         self._began = means.clock.monotonic()
 
