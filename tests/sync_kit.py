@@ -192,11 +192,27 @@ def dump(db: Path, *tables: str) -> list[Any]:
         return [[tuple(row) for row in connection.execute(f"SELECT * FROM {t}")] for t in tables]
 
 
+# A number given twice, or a note of what is held that is not what the grants say.
+_SHORTHANDS_THAT_LIE = """
+SELECT r.connection, r.id FROM resources r JOIN connections c ON c.id = r.connection
+WHERE r.number > c.numbered
+OR EXISTS (SELECT 1 FROM resources o WHERE o.connection = r.connection AND o.number = r.number
+    AND (o.type, o.id) <> (r.type, r.id))
+OR r.held <> coalesce((SELECT g.source FROM grants g WHERE g.connection = r.connection AND g.principal_type = r.type
+    AND g.principal_id = r.id AND g.beside), rtrim(r.held, '[]')) || (
+    SELECT json_group_array(iif(g.confirmed, g.entitlement, 0)) FROM grants g WHERE g.connection = r.connection
+    AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)
+OR r.held IS NOT NULL AND 1 < (SELECT count(DISTINCT g.source) FROM grants g WHERE g.connection = r.connection
+    AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)
+"""
+
+
 def assert_sound(db: Path) -> None:
     """The file is whole, nothing is left staged of a sync that ended, and the view and the reader agree."""
     with opened(db) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall()[0][0] == "ok"
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute(_SHORTHANDS_THAT_LIE).fetchall() == []
         for (name,) in connection.execute("SELECT name FROM connections WHERE baseline IS NOT NULL").fetchall():
             host = Host(db=db, plugins={}, installed=False)
             view = [dict(r) for r in connection.execute("SELECT * FROM access WHERE connection = ?", (name,))]

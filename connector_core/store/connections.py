@@ -85,20 +85,21 @@ def head(db: sqlite3.Connection, connection: int) -> int | None:
     return event
 
 
-class EntitlementRows:
-    """Row numbers of entitlements, remembered: a grant refers to its entitlement by number."""
+class EntitlementRows(dict[EntitlementKey, int]):
+    """Row numbers of entitlements, added where there is none yet: a grant refers to its entitlement by number."""
 
     def __init__(self, db: sqlite3.Connection, connection: int) -> None:
+        super().__init__()
         self._db = db
         self._connection = connection
-        self._ids: dict[EntitlementKey, int] = {}
         self.reload()
 
     def reload(self) -> None:
         """Read them anew, as after a transaction that was rolled back."""
         query = "SELECT id, type, resource_id, slug FROM entitlements WHERE connection = ?"
         rows = self._db.execute(query, (self._connection,))
-        self._ids = {EntitlementKey(type, resource, slug): id for id, type, resource, slug in rows}
+        self.clear()
+        self.update((EntitlementKey(type, resource, slug), id) for id, type, resource, slug in rows)
 
     def define(self, entitlements: tuple[Entitlement, ...], sync: int | None = None) -> None:
         """Store what these entitlements are: at once, or as read in ``sync``, to be published with it."""
@@ -113,13 +114,7 @@ class EntitlementRows:
                 rows,
             )
 
-    def __getitem__(self, key: EntitlementKey) -> int:
-        id = self._ids.get(key)
-        if id is None:
-            id = self._ids[key] = self._add(key)
-        return id
-
-    def _add(self, key: EntitlementKey) -> int:
+    def __missing__(self, key: EntitlementKey) -> int:
         """Another process may have added it meanwhile: operations go ahead during a sync."""
         self._db.execute(
             "INSERT OR IGNORE INTO entitlements (connection, type, resource_id, slug, name) VALUES (?, ?, ?, ?, ?)",
@@ -127,4 +122,5 @@ class EntitlementRows:
         )
         query = "SELECT id FROM entitlements WHERE (connection, type, resource_id, slug) = (?, ?, ?, ?)"
         id: int = self._db.execute(query, (self._connection, *key)).fetchone()[0]
+        self[key] = id
         return id

@@ -12,6 +12,7 @@ from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact
 from connector_core.model import Entitlement, EntitlementKey, Key, Resource
 from connector_core.store.connections import EntitlementRows, new_number, publish_event
+from connector_core.store.rows import HELD_NOW
 
 ANY_STREAM = "*"  # the source of a grant whose like no stream has given yet
 _RESOURCE = "WHERE connection = ? AND type = ? AND id = ?"
@@ -46,6 +47,7 @@ class Follower:
         self._touch(now.key)
         self._resource(event, now)
         self._grants(event, now)
+        self._db.execute(f"UPDATE resources SET held = {HELD_NOW} {_RESOURCE}", (self._connection, *now.key))
         return event
 
     def define(self, entitlements: tuple[Entitlement, ...]) -> None:

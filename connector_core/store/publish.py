@@ -11,6 +11,8 @@ import sqlite3
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import ChangeCounts
 from connector_core.store.connections import publish_event
+from connector_core.store.removals import ANY_GRANTS
+from connector_core.store.rows import HELD_NOW
 from connector_core.store.runs import discard_staged
 
 _COMPARED = ("status", "name", "login", "email", "parent", "profile")
@@ -36,8 +38,8 @@ class Publisher:
         if self._count("connections WHERE id = :connection AND baseline IS NOT NULL"):
             self._log_resources()
             self._log_grants()
-        self._move_resources()
         self._move_grants()
+        self._move_resources()
         self._run(
             "UPDATE connections SET address = (SELECT address FROM sync_runs WHERE id = :sync), "
             "baseline = coalesce(baseline, :event) WHERE id = :connection",
@@ -50,8 +52,8 @@ class Publisher:
 
     def _find(self) -> None:
         """Work out temporary tables, and with what the gone held the final `ending`."""
-        tables = ("gone", "starting", "standing", "swap")
-        self._run("DROP VIEW IF EXISTS temp.coming", *(f"DROP TABLE IF EXISTS temp.{table}" for table in tables), *_FIND)
+        tables = (f"DROP TABLE IF EXISTS temp.{table}" for table in ("gone", "starting", "standing", "swap"))
+        self._run("DROP VIEW IF EXISTS temp.coming", *tables, *_FIND)
 
     # -- the log of changes --------------------------------------------------------------------------------
 
@@ -92,16 +94,22 @@ class Publisher:
             "SELECT numbered - coalesce((SELECT min(seq) - 1 FROM staged WHERE sync = :sync), 0) FROM connections "
             "WHERE id = :connection"
         )
-        into_history = f"INSERT INTO resource_history ({_RESOURCE}, ended) SELECT {_columns('r', _RESOURCE)}, :event"
+        if self._one("SELECT EXISTS (SELECT 1 FROM resources WHERE connection = :connection)"):
+            into_history = (
+                f"INSERT INTO resource_history ({_RESOURCE}, ended) SELECT {_columns('r', _RESOURCE)}, :event"
+            )
+            self._run(
+                f"{into_history} FROM temp.coming s JOIN {_SAME}",
+                f"{into_history} FROM temp.gone s JOIN {_SAME}",
+                f"{_PUT} {_CHANGED} FROM temp.coming s JOIN {_SAME}",
+                f"{_PUT} {_NEW} FROM temp.coming s LEFT JOIN {_SAME} WHERE r.id IS NULL",
+                "DELETE FROM resources WHERE (connection, type, id) IN (SELECT :connection, type, id FROM temp.gone)",
+            )
+        else:  # the first time: reading what is written would make a copy of all
+            self._run(f"{_PUT} {_NEW} FROM temp.coming s")
         self._run(
-            f"{into_history} FROM temp.coming s JOIN {_SAME}",
-            f"{into_history} FROM temp.gone s JOIN {_SAME}",
-            f"INSERT OR REPLACE INTO resources ({_RESOURCE}, number) SELECT :connection, s.type, s.id, s.name, s.login, "
-            "s.email, s.status, s.parent, s.profile, :event, coalesce(r.since, r.began), "
-            f"coalesce(r.number, :numbered + s.seq) FROM temp.coming s LEFT JOIN {_SAME}",
             "UPDATE connections SET numbered = max(numbered, coalesce((SELECT max(:numbered + seq) FROM staged "
-            "WHERE sync = :sync), 0)) WHERE id = :connection",
-            "DELETE FROM resources WHERE (connection, type, id) IN (SELECT :connection, type, id FROM temp.gone)",
+            "WHERE sync = :sync), 0)) WHERE id = :connection"
         )
 
     def _move_grants(self) -> None:
@@ -119,6 +127,11 @@ class Publisher:
             f"FROM {standing}",
             f"INSERT INTO grants ({_GRANT}, source, beside) SELECT :connection, principal_type, principal_id, "
             "entitlement, :event, NULL, 1, source, beside FROM temp.starting",
+            *(  # before the new ones are there, which need no look
+                f"UPDATE resources SET held = {HELD_NOW} WHERE (connection, type, id) IN "
+                f"(SELECT :connection, principal_type, principal_id FROM temp.{table})"
+                for table in ("ending", "standing", "starting")
+            ),
         )
 
     def _count_changes(self) -> ChangeCounts:
@@ -151,6 +164,10 @@ UPDATE entitlements SET (name, exclusive, paid, expands) = (
     SELECT name, exclusive, paid, expands FROM staged_entitlements s WHERE s.sync = :sync AND s.entitlement = id)
 WHERE id IN (SELECT entitlement FROM staged_entitlements WHERE sync = :sync)
 """
+_PUT = f"INSERT OR REPLACE INTO resources ({_RESOURCE}, number, held)"
+_COMING = "SELECT :connection, s.type, s.id, s.name, s.login, s.email, s.status, s.parent, s.profile, :event"
+_CHANGED = f"{_COMING}, coalesce(r.since, r.began), r.number, r.held"
+_NEW = f"{_COMING}, NULL, :numbered + s.seq, CASE WHEN NOT s.unknown AND s.stream <> '*' THEN s.stream || s.held END"
 _SAME = "resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id"
 _SAME_GRANT = (
     "grants g ON g.connection = :connection AND g.principal_type = {0}.principal_type "
@@ -193,14 +210,15 @@ _FIND = (
     "INSERT INTO temp.standing SELECT s.type, s.id, h.value, 1, iif(s.stream = '*', g.source, s.stream), "
     "iif(s.stream = '*', g.beside, 1) FROM staged s JOIN json_each(s.held) h CROSS JOIN grants g "
     "ON g.connection = :connection AND g.principal_type = s.type AND g.principal_id = s.id AND g.entitlement = h.value "
-    "WHERE s.sync = :sync AND s.regrant AND s.state = 'row' "
+    f"WHERE s.sync = :sync AND s.regrant AND s.state = 'row' AND {ANY_GRANTS} "
     "AND (NOT g.confirmed OR s.stream <> '*' AND (g.source, g.beside) <> (s.stream, 1))",
     "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 1, g.source, g.beside "
     f"FROM temp.given n JOIN {_SAME_GRANT.format('n')} WHERE NOT g.confirmed",
     # unknown is not absent: earlier grants stand, unconfirmed
     "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 0, g.source, g.beside "
     "FROM staged s CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type "
-    "AND g.principal_id = s.id WHERE s.sync = :sync AND s.unknown AND s.state IN ('row', 'rejected') AND g.confirmed "
+    f"AND g.principal_id = s.id WHERE s.sync = :sync AND s.unknown AND s.state IN ('row', 'rejected') AND {ANY_GRANTS} "
+    "AND g.confirmed "
     "AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE n.principal_type = g.principal_type "
     "AND n.principal_id = g.principal_id AND n.entitlement = g.entitlement)",
     "CREATE TEMP TABLE swap AS SELECT n.principal_type, n.principal_id, n.entitlement AS started, "

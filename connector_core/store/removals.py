@@ -181,10 +181,12 @@ _NOT_HELD = f"""
                 WHERE n.principal_type = g.principal_type AND n.principal_id = g.principal_id)))
 """
 _INTO_ENDING = "INSERT OR IGNORE INTO temp.ending SELECT g.principal_type, g.principal_id, g.entitlement"
+# Looked at once: where nothing was held before, as in a first sync, nothing can end, and no row is looked at.
+ANY_GRANTS = "EXISTS (SELECT 1 FROM grants WHERE connection = :connection)"
 # Grants given beside their principal need a look only where its row says that they differ (`regrant`).
 _ENDING = (
     f"{_INTO_ENDING} FROM staged s CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type "
-    f"AND g.principal_id = s.id WHERE s.sync = :sync AND s.regrant AND {_NOT_HELD}",
+    f"AND g.principal_id = s.id WHERE s.sync = :sync AND s.regrant AND {ANY_GRANTS} AND {_NOT_HELD}",
     f"{_INTO_ENDING} FROM grants g CROSS JOIN temp.seen k ON k.type = g.principal_type AND k.id = g.principal_id "
     f"JOIN staged s ON s.seq = k.seq WHERE g.connection = :connection AND NOT g.beside "
     f"AND {_NOT_HELD}",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from connector_core.convert import compact
-from connector_core.model import Key, Page, Resource
-from connector_core.store.connections import EntitlementRows
+from connector_core.model import EntitlementKey, Key, Page, Resource
 
 FIELDS = ("name", "login", "email", "status", "parent", "profile")
 NO_FIELDS = (None,) * len(FIELDS)
@@ -51,39 +50,63 @@ class Row(NamedTuple):
     number: int | None
     fields: Fields | None
 
-    @property
-    def is_same(self) -> bool:
-        """Whether its number says all of it."""
-        return self.number is not None and not (self.changed or self.regrant or self.unknown)
+
+Current = tuple[Any, ...]
+"""A row of the picture: its id, its number, what it holds (`HELD`, after the name of a stream), and its fields."""
 
 
-# What a principal holds as given beside it by one stream: a subquery over a row ``r`` of the picture, as `held_text`
-# writes it. A grant that this stream did not give, or that is unconfirmed, has its number negated: it must not pass
-# for one that needs no touching.
-HELD = """(
-    SELECT json_group_array(CASE WHEN g.confirmed AND g.source = {stream} THEN g.entitlement ELSE -g.entitlement END)
-    FROM grants g
-    WHERE g.connection = :connection AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)"""
-
-
-def sorted_out(page: Page, number: EntitlementRows) -> tuple[dict[Key, list[int]], list[PrincipalGrant]]:
-    """A page's grants: those of principals that it lists, by principal, and the others."""
-    held: dict[Key, list[int]] = {(r.type, r.id): [] for r in page.resources}  # type: ignore[misc]
+def given(page: Page, numbers: Mapping[EntitlementKey, int]) -> tuple[dict[Key, str], list[PrincipalGrant]]:
+    """A page's grants: those of principals that it lists, by principal and as `HELD` writes them, and the others."""
+    listed = {(r.type, r.id) for r in page.resources}
+    held: dict[Key, str] = {}
     others = []
     for entitlement, principal in page.grants:
-        beside = held.get(principal)
-        if beside is None:
-            others.append((*principal, number[entitlement]))
+        number = numbers[entitlement]
+        if principal not in listed:
+            others.append((*principal, number))
+        elif principal not in held:
+            held[principal] = f"[{number}]"
         else:
-            beside.append(number[entitlement])
+            held[principal] = compact(sorted({*json.loads(held[principal]), number}))
     return held, others
 
 
-def held_text(held: list[int]) -> str:
-    """As ``json_group_array`` writes them."""
-    if not held:
-        return "[]"
-    return f"[{held[0]}]" if len(held) == 1 else compact(sorted(set(held)))
+def compared(
+    type: str, fields: Mapping[str, Fields], held: Mapping[Key, str], unknown: Collection[Key],
+    current: Mapping[str, Current], stream: str,
+) -> tuple[dict[str, Row], dict[str, Row]]:  # fmt: skip
+    """The rows of one type beside the picture, by id: those that are as they are there, and the others."""
+    same, others = {}, {}
+    for id, mine in fields.items():
+        key = Key(type, id)
+        holds = held.get(key, "[]")
+        was = current.get(id, _NOTHING)
+        changed = was[3:] != mine
+        is_unknown = bool(unknown) and key in unknown
+        regrant = is_unknown or was[2] != stream + holds
+        row = Row(type, id, is_unknown, holds, regrant, changed, was[1], mine if changed else None)
+        if changed or regrant or row.number is None:
+            others[id] = row
+        else:
+            same[id] = row
+    return same, others
+
+
+_NOTHING = (None, None, None)  # of the picture
+
+# What a principal holds as given beside it by one stream: a subquery over a row ``r`` of the picture. A grant that this
+# stream did not give, or that is unconfirmed, has its number negated: it must not pass for one that needs no touching.
+HELD = """(
+    SELECT json_group_array(CASE WHEN g.confirmed AND g.source = {stream} THEN g.entitlement ELSE -g.entitlement END)
+    FROM grants g
+    WHERE g.connection = r.connection AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)"""
+
+# The same, after the name of the stream, where one stream gave all of it: kept in `resources.held`, so that comparing a
+# row takes no look at its grants. NULL where that look is needed, as after any change of a grant: triggers see to that.
+HELD_NOW = """(
+    SELECT min(g.source) || json_group_array(g.entitlement) FROM grants g
+    WHERE g.connection = resources.connection AND g.principal_type = resources.type AND g.principal_id = resources.id
+    AND g.beside HAVING min(g.source) = max(g.source) AND min(g.confirmed))"""
 
 
 def fields_by_type(resources: Sequence[Resource]) -> dict[str, dict[str, Fields]]:

@@ -1,15 +1,15 @@
 """Rows that a running sync read exactly as the picture has them: of nearly every sync nearly all.
 
 Such a row is no more than the number of its resource. A page's numbers are kept together, in one row of
-`staged_same`, and indexed by ``temp.same``, which costs no commit. Only what is plain stays here: listed by pages of one
-stream, nothing about it unknown, unreadable or looked up. Whatever else happens to a row moves it out to `staged`.
+`staged_same`, and indexed by ``temp.same``, which costs no commit. Only what is plain stays here: listed by pages of
+one stream, nothing about it unknown, unreadable or looked up. Whatever else happens to a row moves it out to `staged`.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from connector_core.model import Key
@@ -32,24 +32,25 @@ class Same:
         for statement in _INDEX:
             db.execute(statement, self._names if ":sync" in statement else {})
 
-    def sightings(self, numbers: Collection[int]) -> dict[int, Sighting]:
+    def sightings(self, numbers: Sequence[int | None]) -> dict[int | None, Sighting]:
         """Those of ``numbers`` that are here."""
         query = "SELECT number, stream, readings FROM json_each(?) CROSS JOIN temp.same ON number = value"
-        rows = self._db.execute(query, (json.dumps(list(numbers)),)) if numbers else ()
+        rows = self._db.execute(query, (json.dumps(numbers),)) if any(numbers) else ()
         return {number: Sighting(stream, readings) for number, stream, readings in rows}
 
-    def add(self, numbers: Collection[int], origin: Origin) -> None:
+    def add(self, numbers: Sequence[int | None], origin: Origin) -> None:
         """Rows of one page of the stream that lists them."""
         if not numbers:
             return
         page = {**self._names, "stream": origin.stream, "reading": origin.bit, "asked": origin.asked}
-        page["numbers"] = json.dumps(list(numbers), separators=(",", ":"))
+        page["numbers"] = json.dumps(numbers, separators=(",", ":"))
         self._db.execute(
             "INSERT INTO staged_same (sync, stream, reading, asked, numbers) "
             "VALUES (:sync, :stream, :reading, :asked, :numbers)",
             page,
         )
-        self._db.execute(f"{_INTO_INDEX} SELECT value, :stream, :reading, :asked FROM json_each(:numbers) {_TWICE}", page)
+        rows = "SELECT value, :stream, :reading, :asked FROM json_each(:numbers)"
+        self._db.execute(f"{_INTO_INDEX} {rows} {_TWICE}", page)
 
     def move_out(self, keys: Iterable[Key]) -> None:
         """Turn those of these that are here into rows of `staged`."""

@@ -257,9 +257,24 @@ _NUMBERS = """
 ALTER TABLE connections ADD COLUMN numbered INTEGER NOT NULL DEFAULT 0;
 -- short for its key within its connection; by it a sync notes a row that it read as it is here
 ALTER TABLE resources ADD COLUMN number INTEGER;
+-- what one stream gave beside it: its name and the numbers of entitlements; NULL where `grants` has to be looked into
+ALTER TABLE resources ADD COLUMN held TEXT;
 UPDATE resources SET number = n.number FROM (
     SELECT connection, type, id, row_number() OVER (PARTITION BY connection ORDER BY type, id) AS number FROM resources
 ) n WHERE (resources.connection, resources.type, resources.id) = (n.connection, n.type, n.id);
+UPDATE resources SET held = (
+    SELECT min(g.source) || json_group_array(g.entitlement) FROM grants g
+    WHERE g.connection = resources.connection AND g.principal_type = resources.type AND g.principal_id = resources.id
+    AND g.beside HAVING min(g.source) = max(g.source) AND min(g.confirmed));
+CREATE TRIGGER grants_begun AFTER INSERT ON grants WHEN new.beside BEGIN
+    UPDATE resources SET held = NULL WHERE held IS NOT NULL AND connection = new.connection
+    AND type = new.principal_type AND id = new.principal_id; END;
+CREATE TRIGGER grants_altered AFTER UPDATE ON grants BEGIN
+    UPDATE resources SET held = NULL WHERE held IS NOT NULL AND connection = new.connection
+    AND type = new.principal_type AND id = new.principal_id; END;
+CREATE TRIGGER grants_ended AFTER DELETE ON grants WHEN old.beside BEGIN
+    UPDATE resources SET held = NULL WHERE held IS NOT NULL AND connection = old.connection
+    AND type = old.principal_type AND id = old.principal_id; END;
 UPDATE connections SET numbered = (SELECT count(*) FROM resources r WHERE r.connection = connections.id);
 -- its number in the picture, if it has one; then it is in no page of `staged_same`
 ALTER TABLE staged ADD COLUMN number INTEGER;
@@ -267,8 +282,7 @@ CREATE TABLE staged_same (  -- pages' rows that are as in the picture, by their 
     seq INTEGER PRIMARY KEY, sync INTEGER NOT NULL, stream TEXT NOT NULL,
     reading INTEGER NOT NULL,   -- its bit
     asked INTEGER NOT NULL, numbers TEXT NOT NULL
-) STRICT;
-CREATE INDEX staged_same_sync ON staged_same (sync)
+) STRICT
 """
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from connector_core.clock import Clock, rfc3339
-from connector_core.model import Entitlement, Key, Page, Resource
+from connector_core.model import Entitlement, Key, Page
 from connector_core.store.connections import EntitlementRows
 from connector_core.store.database import transaction
 from connector_core.store.frontier import Frontier, Task
@@ -21,14 +21,14 @@ from connector_core.store.rows import (
     FIELDS,
     HELD,
     NO_FIELDS,
-    Fields,
+    Current,
     Listed,
     Origin,
     PrincipalGrant,
     Row,
+    compared,
     fields_by_type,
-    held_text,
-    sorted_out,
+    given,
 )
 from connector_core.store.same import Same
 
@@ -157,58 +157,42 @@ class Staging:
     def _stage(self, page: Page, origin: Origin) -> tuple[int, int]:
         """Stage a page's rows and grants; how many resources, and how many other grants, this reading had not yet."""
         fresh = self._stage_rejected(page, origin)
-        held, others = sorted_out(page, self._entitlements)
+        held, others = given(page, self._entitlements)
         unknown = set(page.unknown)
         for type, fields in fields_by_type(page.resources).items():
-            before = self._listed(type, fields)
-            rows, new = self._stage_same(type, self._compared(type, fields, held, unknown, origin), before, origin)
+            current = self._current(type, fields, origin.stream)
+            same, rows = compared(type, fields, held, unknown, current, origin.stream)
+            before, new = self._stage_same(type, same, rows, origin)
             for id in [id for id in rows if id in before and before[id].belongs_elsewhere(origin)]:
                 new += self._also_list(Key(type, id), origin)
-                others += [(type, id, number) for number in held[Key(type, id)]]
+                others += [(type, id, number) for number in json.loads(rows[id].held)]
                 del rows[id]
             self._put(list(rows.values()), before, origin)
             fresh += new + sum(1 for id in rows if id not in before or not before[id].readings & origin.bit)
         return fresh, self._stage_grants(others, origin)
 
-    def _compared(
-        self, type: str, fields: Mapping[str, Fields], held: Mapping[Key, list[int]], unknown: set[Key], origin: Origin
-    ) -> list[Row]:
-        """The rows, compared with the picture: what is as it was there has no fields."""
-        current = self._current(type, fields, origin.stream)
-        rows = []
-        for id, mine in fields.items():
-            key = Key(type, id)
-            holds = held_text(held[key])
-            number, was, held_before = current.get(id, _NOTHING)
-            is_unknown = bool(unknown) and key in unknown
-            changed = was != mine
-            regrant = is_unknown or held_before != holds
-            rows.append(Row(type, id, is_unknown, holds, regrant, changed, number, mine if changed else None))
-        return rows
-
     def _stage_same(
-        self, type: str, rows: Sequence[Row], before: dict[str, Listed], origin: Origin
-    ) -> tuple[dict[str, Row], int]:
-        """Stage those by number that need no more; the others by id, and how many were staged that are new.
+        self, type: str, same: dict[str, Row], rows: dict[str, Row], origin: Origin
+    ) -> tuple[dict[str, Listed], int]:
+        """Stage what is ``same`` as in the picture by its numbers, but for rows that need more: those go to ``rows``.
 
-        What was staged by number so far, and does not stay so, is added to ``before``.
+        What was staged by number so far, and is among ``rows`` now, ceases to be.
+
+        :returns: which of all these were staged before as rows, and how many of ``same`` are new.
         """
-        sightings = self.same.sightings([row.number for row in rows if row.number is not None])
-        others, numbers, moving, new = {}, [], [], 0
-        for row in rows:
-            sighting = sightings.get(row.number) if sightings and row.number is not None else None
-            if origin.whole or not row.is_same or row.id in before or (sighting and sighting.stream != origin.stream):
-                others[row.id] = row
-                if sighting:
-                    moving.append(Key(type, row.id))
-            else:
-                numbers.append(row.number)
-                new += not (sighting and sighting.readings & origin.bit)
-        self.same.add(numbers, origin)
-        if moving:
-            self.same.move_out(moving)
-            before |= self._listed(type, [key.id for key in moving])
-        return others, new
+        before = self._listed(type, [*same, *rows])
+        sightings = self.same.sightings([row.number for row in (*same.values(), *rows.values())])
+        if before or sightings or origin.whole:
+            for id, row in list(same.items()):
+                sighting = sightings.get(row.number)
+                if origin.whole or id in before or (sighting and sighting.stream != origin.stream):
+                    rows[id] = same.pop(id)
+            if moving := [Key(type, id) for id, row in rows.items() if row.number in sightings]:
+                self.same.move_out(moving)
+                before |= self._listed(type, [key.id for key in moving])
+        self.same.add([row.number for row in same.values()], origin)
+        seen = (sightings[row.number].readings for row in same.values() if row.number in sightings)
+        return before, len(same) - sum(1 for readings in seen if readings & origin.bit)
 
     def _put(self, rows: Sequence[Row], before: Mapping[str, Listed], origin: Origin) -> None:
         """Write rows: new ones at the end, those read before in their place; the later reading wins."""
@@ -291,19 +275,14 @@ class Staging:
         )
         return {id: Listed(*row) for id, *row in self._db.execute(query, (type, json.dumps(list(ids))))}
 
-    def _current(self, type: str, ids: Iterable[str], stream: str) -> dict[str, tuple[int | None, Fields, str]]:
-        """The picture's rows of these by id: the number, the fields, and the grants given beside them."""
+    def _current(self, type: str, ids: Iterable[str], stream: str) -> dict[str, Current]:
+        """The picture's rows of these by id."""
         if not self._has_picture:
             return {}
-        names = {"connection": self._connection, "type": type, "ids": json.dumps(list(ids)), "stream": stream}
-        rows = self._plain_cursor().execute(_CURRENT, names)
-        return {row[0]: (row[1], row[3:], row[2]) for row in rows}
-
-    def _plain_cursor(self) -> sqlite3.Cursor:
-        """Gives tuples, which are quicker to take apart."""
         cursor = self._db.cursor()
-        cursor.row_factory = None
-        return cursor
+        cursor.row_factory = None  # tuples are quicker to take apart
+        names = {"connection": self._connection, "type": type, "ids": json.dumps(list(ids)), "stream": stream}
+        return {row[0]: row for row in cursor.execute(_CURRENT, names)}
 
 
 _INDEXES = """
@@ -330,7 +309,7 @@ UPDATE staged SET state = 'row', stream = CASE WHEN ?3 THEN stream ELSE ?1 END, 
 WHERE seq = ?15
 """
 _CURRENT = f"""
-SELECT r.id, r.number, {HELD.format(stream=":stream")}, {", ".join(f"r.{name}" for name in FIELDS)}
+SELECT r.id, r.number, coalesce(r.held, :stream || {HELD.format(stream=":stream")}),
+    {", ".join(f"r.{name}" for name in FIELDS)}
 FROM json_each(:ids) CROSS JOIN resources r ON r.connection = :connection AND r.type = :type AND r.id = json_each.value
 """
-_NOTHING = (None, None, None)  # of the picture
