@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_origin
@@ -230,13 +231,11 @@ def from_text(text: str, kind: Any) -> Json:
             raise ValueError(f"expected true or false, found {text!r}")
         return truth
     if kind is int or kind is float:
-        try:
+        with suppress(ValueError, OverflowError):  # OverflowError: of hundreds of digits
             number: int | float = kind(text)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise ValueError(f"expected a {'whole ' if kind is int else ''}number, found {text!r}")
-        return number
+            if math.isfinite(number):
+                return number
+        raise ValueError(f"expected a {'whole ' if kind is int else ''}number, found {text!r}")
     if get_origin(kind) is tuple:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

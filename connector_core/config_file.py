@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 from filelock import FileLock
 from tomlkit import TOMLDocument
+from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable, Item
 
@@ -86,6 +87,10 @@ class ConfigFile:
                 table["connector"] = connector
             elif table.get("connector") == connector:
                 del table["connector"]
+            if isinstance(tables, OutOfOrderTableProxy):  # with something else between them: it goes to the end
+                tables[new] = table
+                del tables[name]
+                return
             items = [(new if key == name else key, value) for key, value in tables.items()]
             for key in list(tables):
                 del tables[key]
@@ -107,8 +112,7 @@ class ConfigFile:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with FileLock(f"{self.path}.lock", mode=0o600, is_singleton=False):
                 document = self._read()
-                change(document)
-                self._write(tomlkit.dumps(document))
+                self._write(_changed(document, change, self.path))
         except OSError as error:
             raise ConfigurationError(f"cannot write the configuration {self.path}: {what_is_wrong(error)}") from error
 
@@ -126,6 +130,19 @@ class ConfigFile:
 
         mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o600
         write_private(self.path, text, mode=mode, look=look)
+
+
+def _changed(document: TOMLDocument, change: Callable[[TOMLDocument], None], path: Path) -> str:
+    """What the file becomes. tomlkit has its own ways of failing at files that are laid out oddly."""
+    try:
+        change(document)
+        text = tomlkit.dumps(document)
+        text.encode()
+    except (LookupError, TypeError, ValueError, AttributeError, TOMLKitError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be changed from here ({type(error).__name__})", hint="change it by hand"
+        ) from error
+    return text
 
 
 def _tables(document: TOMLDocument, key: str) -> Any:

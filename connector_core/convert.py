@@ -29,7 +29,7 @@ def from_json(value: Json, kind: type[T], *, what: str) -> T:
 
     try:
         return _converter().structure(value, kind)
-    except (CattrsError, ValueError, TypeError, KeyError) as error:
+    except (CattrsError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigurationError(f"{what}: {_explain(error, kind)}") from error
 
 

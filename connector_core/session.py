@@ -18,12 +18,14 @@ from connector_core.clock import Clock
 from connector_core.config import ConnectionConfig, resolve
 from connector_core.convert import compact, to_json
 from connector_core.errors import ConnectorCoreError, StateError
+from connector_core.files import read_bytes
 from connector_core.http import HttpClient, HttpEvent, HttpPolicy
 from connector_core.model import Manifest, Secret
 from connector_core.plugins import Connector
 from connector_core.sandbox import Sandbox
 from connector_core.settings import declared
 
+_LARGEST = 2**20  # bytes of a vault
 BeforeWrite = Callable[[str, str, bytes | None], None]
 
 
@@ -129,15 +131,17 @@ class FileVault:
 
     def _read(self) -> dict[str, str]:
         try:
-            kept: dict[str, str] = json.loads(self._path.read_text("utf-8"))
+            kept = json.loads(read_bytes(self._path, _LARGEST))
         except FileNotFoundError:
             return {}
+        if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
+            raise ValueError("something else wrote into it")
         return kept
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError) as error:  # the words of a ValueError could quote what the file holds
-            reason = type(error).__name__ if isinstance(error, ValueError) else error
+        except (OSError, ValueError, RecursionError) as error:  # words of a ValueError could quote what the file holds
+            reason = error if isinstance(error, OSError) else type(error).__name__
             raise StateError(f"cannot use the vault {self._path}: {reason}") from None

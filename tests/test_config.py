@@ -101,6 +101,7 @@ def test_variables_are_read_as_the_setting_needs_them(tmp_path: Path, name: str,
     [
         ("page_size", "abc", "expected a whole number, found 'abc'"),
         ("page_size", "1.5", "expected a whole number, found '1.5'"),
+        ("page_size", "9" * 400, f"expected a whole number, found '{'9' * 400}'"),
         ("patience", "nan", "expected a number, found 'nan'"),
         ("eager", "maybe", "expected true or false, found 'maybe'"),
         ("style", "odd", "expected one of path, flat"),

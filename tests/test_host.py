@@ -214,6 +214,20 @@ def test_a_vault_that_cannot_be_read_is_a_state_error(tmp_path: Path) -> None:
     assert "s3cr3t" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "content", ["[]", '"s3cr3t"', "7", "null", '{"token": 7}', '{"token": ["s3cr3t"]}', "[" * 99_999]
+)
+def test_a_vault_that_something_else_wrote_into_is_a_state_error(tmp_path: Path, content: str) -> None:
+    """It is neither read nor written over, and nothing of it is quoted."""
+    path = tmp_path / "own.vault"
+    path.write_text(content)
+    for use in (lambda vault: vault.get("token"), lambda vault: vault.put("token", "new")):
+        with pytest.raises(StateError) as caught:
+            use(FileVault(path))
+        assert "s3cr3t" not in str(caught.value)
+    assert path.read_text() == content
+
+
 def test_connections_of_different_state_files_share_no_vault(own: Callable[..., Host], tmp_path: Path) -> None:
     """They may be different workspaces, though they be called the same."""
     kept = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
+from connector_core.convert import to_json
 from connector_core.errors import UsageError
 from connector_core.model import EntitlementKey
 from connector_core.provision.plan import Plan, Step, read_plan, write_plan
@@ -47,6 +50,19 @@ def test_a_plan_is_read_as_it_was_written(path: Path) -> None:
     assert read_plan(path) == PLAN
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("field", ["user_id", "given_name"])
+def test_half_a_character_is_in_no_plan(path: Path, field: str) -> None:
+    """Neither the store nor the application could take it; a digest that fits does not help."""
+    odd = evolve(PLAN.steps[0], **{field: "a\ud800"})
+    document = to_json(evolve(PLAN, steps=(odd,), digest=""))
+    assert isinstance(document, dict)
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    document["digest"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    path.write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="is no plan"):
+        read_plan(path)
 
 
 def test_an_older_plan_is_replaced_as_a_whole(path: Path) -> None:

@@ -177,6 +177,7 @@ def run(arguments: Sequence[str]) -> int:
     _tolerate_any_encoding()
     wants_json = "--json" in arguments
     try:
+        _refuse_broken(arguments)
         code = cli.main(list(arguments), "connector-core", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _failed(Interrupted("interrupted"), wants_json)
@@ -187,6 +188,15 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         return _failed(_unexpected(error), wants_json)
     return code if isinstance(code, int) else 0
+
+
+def _refuse_broken(arguments: Sequence[str]) -> None:
+    """Bytes that are no text in this locale stand for no name or address; a file may well be called so."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the argument {argument!r} is not text in UTF-8") from None
 
 
 def _failed(error: ConnectorCoreError, wants_json: bool) -> int:

@@ -47,7 +47,10 @@ def _with_params(address: Url, params: Params | None) -> Url:
     if not params:
         return address
     # Spaces as %20 and plus signs as %2B: an e-mail with a plus must arrive as one (P68).
-    added = urlencode(params, quote_via=quote, safe="")
+    try:
+        added = urlencode(params, quote_via=quote, safe="")
+    except UnicodeEncodeError:
+        raise ConfigurationError("a value holds half a character, which no address can carry") from None
     return address._replace(query=f"{address.query}&{added}" if address.query else added)
 
 

@@ -160,6 +160,10 @@ def read_plan(path: Path) -> Plan:
         raise _no_plan(error.message[:_LONGEST]) from error
     if plan.digest != _digest(plan):
         raise _no_plan(f"the plan {path} was altered after it was made")
+    try:
+        compact(document).encode()
+    except UnicodeEncodeError:
+        raise _no_plan(f"{path} is no plan: it holds half a character, which no store could take") from None
     return plan
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from connector_core.errors import ProtocolError, RowRejected
+from connector_core.errors import ProtocolError, RowRejected, UsageError
 from connector_core.model import Json
 from connector_core.scim import listing, status, urls
 from connector_core.scim.reading import Row, to_id
@@ -72,12 +72,19 @@ class ScimClient:
         document: Mapping[str, Any] | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> tuple[Response, Json]:
-        body = None if document is None else json.dumps(document, ensure_ascii=False).encode()
+        body = None if document is None else _encoded(document)
         headers = _ACCEPT if body is None else _SENDS
         response = self._http.request(method, url, headers=headers, params=params, body=body, auth=self._auth)
         reply = status.readable(response)
         status.check(response, reply, mask=self._http.mask, hints=self._hints)
         return response, reply
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UsageError("a value holds half a character, which cannot be sent") from None
 
 
 def _required(response: Response, document: Json) -> dict[str, Any]:
