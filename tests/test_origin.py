@@ -1,4 +1,4 @@
-"""The token goes to the configured address and nowhere else, whatever a server, a proxy or the environment would like."""
+"""The token goes to the configured address and nowhere else, whatever a server, a proxy or a variable would like."""
 
 from __future__ import annotations
 
@@ -112,12 +112,9 @@ def test_p34_nobody_is_visited_for_what_stands_in_a_reply(tmp_path: Path) -> Non
                 row["$ref"] = row["profileUrl"] = row["photos"] = away
             if "Resources" in document and "cursor=" not in environ["QUERY_STRING"]:
                 document["nextCursor"] = away
-            headers = [
-                ("Content-Type", "application/scim+json"),
-                ("Link", f'<{away}>; rel="next"'),
-                ("Refresh", f"0; {away}"),
-            ]
-            start(head[0][0], [*headers, ("Location", away), ("Content-Location", away)])
+            names = ("Location", "Content-Location", "Refresh")
+            links = [("Link", f'<{away}>; rel="next"'), *((name, away) for name in names)]
+            start(head[0][0], [("Content-Type", "application/scim+json"), *links])
             return [json.dumps(document).encode()] if document else []
 
         with LoopbackServer(meddling) as server:
