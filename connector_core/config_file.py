@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,9 @@ class ConfigFile:
         if not self.path.exists():
             return tomlkit.document()
         try:
-            return tomlkit.parse(read_bytes(self.path, LARGEST).decode("utf-8-sig"))
+            text = read_bytes(self.path, LARGEST).decode("utf-8-sig")
+            tomllib.loads(text)  # what the program cannot read it does not write: tomlkit is not quite as strict
+            return tomlkit.parse(text)
         except (ValueError, RecursionError, TOMLKitError) as error:
             raise ConfigurationError(f"cannot read the configuration {self.path}: {what_is_wrong(error)}") from error
 

@@ -49,6 +49,15 @@ def test_a_file_whose_tables_are_scattered_is_changed_all_the_same(file: ConfigF
     assert tomllib.loads(file.path.read_text())["apps"] == {"Whimsical": {"owner": "it@example.com"}}
 
 
+@pytest.mark.parametrize("line", ['base_url = "https://x.exampl\\e"', "a = {b = 1,}", "a = 1 b = 2"])
+def test_a_file_that_cannot_be_read_is_not_written(file: ConfigFile, line: str) -> None:
+    """Also where the change would take away what is wrong with it: nobody can say what else would be lost."""
+    file.path.write_text(f"{SCATTERED}{line}\n")
+    with pytest.raises(ConfigurationError, match="cannot read the configuration"):
+        file.remove("whimsical")
+    assert file.path.read_text() == f"{SCATTERED}{line}\n"
+
+
 def test_a_value_that_is_no_text_changes_nothing(file: ConfigFile) -> None:
     """Half a character has no form in which it could stand in a file."""
     with pytest.raises(ConfigurationError, match="cannot be changed from here"):

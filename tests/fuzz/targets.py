@@ -218,7 +218,7 @@ def waits(rng: random.Random) -> None:
 
 
 _ADDRESSES = (
-    "https://api.example.com/scim-v2", "http://127.0.0.1:8080/x?y#z", "https://me:pw@example.com", "https://[::1]:9/",
+    "https://api.example.com/scim-v2", "http://127.0.0.1:8080/x?y#z", "https://me:p4ssw0rd@example.com", "https://[::1]:9/",
     "http://localhost.example.com", "http://127.0.0.1.example.com/", "http://2130706433/", "https://ex\u2024ample.com",
 )  # fmt: skip
 
@@ -230,7 +230,7 @@ def addresses(rng: random.Random) -> None:
     try:
         address = checked(pasted, {"filter": text(rng, _ADDRESSES)})
     except ConfigurationError as error:
-        assert "pw" not in error.message
+        assert "p4ssw0rd" not in error.message
         return
     assert address.scheme == "https" or (address.host or "").strip("[]").endswith(("localhost", "::1")) or (
         (address.host or "").startswith("127.")
@@ -388,11 +388,7 @@ def edits(rng: random.Random) -> None:
     except (ConfigurationError, UsageError):
         assert path.read_bytes() == raw
         return
-    after = tomllib.loads(path.read_text("utf-8"))
-    try:
-        before = tomllib.loads(raw.decode("utf-8-sig"))
-    except tomllib.TOMLDecodeError:  # the editor knows a newer TOML, and took out what the reader could not read
-        return
+    before, after = (tomllib.loads(b.decode("utf-8-sig")) for b in (raw, path.read_bytes()))
     for document in (before, after):
         for name in touched:
             document.get("connections", {}).pop(name, None)
