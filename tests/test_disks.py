@@ -185,6 +185,7 @@ def test_a_backup_without_room_leaves_state_and_earlier_copy(victims: Victims, m
 # -- read-only -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_read_only_disk_is_said(volume: Volume) -> None:
     """Exit 3, and nothing is sent; a copy made by `backup` answers from there, and then all goes on."""
     home = Home(volume.folder)
