@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from attrs import Factory, define
 
@@ -45,11 +45,14 @@ class Row:
         value = self.document.get(name, _ABSENT)
         if value is _ABSENT:
             value = self._otherwise(name)
-        return to_text(value) if value and isinstance(value, str) else None
+        if not isinstance(value, str) or not value:
+            return None
+        return value if value.isascii() else to_text(value)
 
     def flag(self, name: str) -> bool | None:
         """An attribute as a boolean, see `to_bool`."""
-        return to_bool(self.get(name), name)
+        value = self.document.get(name)
+        return value if value is True or value is False else to_bool(self.get(name), name)
 
     def _otherwise(self, name: str) -> Any:
         """The value of an attribute whose name is spelled in another case, or None."""
@@ -79,6 +82,9 @@ class Extension:
 
     def of(self, row: Row) -> Any:
         """Its value in ``row``, or None where it is unassigned or absent."""
+        plain = row.document.get(self.urn)
+        if isinstance(plain, dict) and isinstance(value := plain.get(self.attribute), bool):
+            return value
         nested = row.part(self.urn)
         if nested is not None and (value := nested.get(self.attribute)) is not None:
             return value
@@ -109,7 +115,7 @@ def to_bool(value: Any, attribute: str) -> bool | None:
 def to_id(value: Any) -> str:
     """An id: text or a whole number (P27). ``RowRejected`` for what could not stand in an address."""
     if isinstance(value, str):
-        if value.strip() not in ("", ".", "..") and to_text(value) == value:
+        if value.strip() not in ("", ".", "..") and (value.isascii() or to_text(value) == value):
             return value
     elif isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -142,19 +148,26 @@ def email(row: Row) -> str | None:
     return first
 
 
-def person_name(row: Row) -> Row:
-    """The attribute ``name`` of a person, an empty one where there is none: for `display_name` and for its parts."""
-    return row.part("name") or _NAMELESS
+class PersonName(NamedTuple):
+    """The attribute ``name`` of a person, as far as it is there."""
+
+    formatted: str | None = None
+    given: str | None = None
+    family: str | None = None
 
 
-def display_name(row: Row, name: Row) -> str | None:
-    """What to call the one in this row, whose `person_name` is ``name``.
+def person_name(row: Row) -> PersonName:
+    name = row.part("name")
+    if name is None:
+        return PersonName()
+    return PersonName(name.text("formatted"), name.text("givenName"), name.text("familyName"))
 
-    In this order: displayName, name.formatted, given and family name, userName (P36).
-    """
-    if shown := row.text("displayName") or name.text("formatted"):
+
+def display_name(row: Row, name: PersonName) -> str | None:
+    """What to call the one in this row: displayName, name.formatted, given and family name, userName (P36)."""
+    if shown := row.text("displayName") or name.formatted:
         return shown
-    given, family = name.text("givenName"), name.text("familyName")
+    given, family = name.given, name.family
     return f"{given} {family}" if given and family else given or family or row.text("userName")
 
 
@@ -206,11 +219,8 @@ def _address(entry: Json) -> tuple[str | None, bool]:
     if not isinstance(entry, dict):
         return None, False
     row = Row(entry)
-    primary = row.get("primary")
+    primary = entry.get("primary") or row.get("primary")
     return row.text("value"), primary is True or (isinstance(primary, str) and primary.casefold() == "true")
-
-
-_NAMELESS = Row({})
 
 
 @lru_cache(maxsize=128)

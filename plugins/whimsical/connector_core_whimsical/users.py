@@ -10,7 +10,7 @@ from attrs import evolve
 from connector_core.errors import NotFound, ProtocolError, RowRejected
 from connector_core.model import Cursor, Json, Key, Page, Resource, Status
 from connector_core.scim import Row, find, paging, read_rows
-from connector_core.scim.reading import display_name, email, person_name, to_bool
+from connector_core.scim.reading import PersonName, display_name, email, person_name, to_bool
 from connector_core_whimsical import roles
 from connector_core_whimsical.client import Workspace
 
@@ -101,12 +101,12 @@ def _editor(row: Row) -> bool | None:
         return None
 
 
-def _profile(row: Row, name: Row) -> dict[str, Json]:
+def _profile(row: Row, name: PersonName) -> dict[str, Json]:
     facts: dict[str, Json] = {}
-    if given := name.text("givenName"):
-        facts["given_name"] = given
-    if family := name.text("familyName"):
-        facts["family_name"] = family
+    if name.given:
+        facts["given_name"] = name.given
+    if name.family:
+        facts["family_name"] = name.family
     if external := row.text("externalId"):
         facts["external_id"] = external
     return facts
