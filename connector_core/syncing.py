@@ -63,8 +63,9 @@ class SyncRun:
             log.add("info", f"{self.config.connector} {session.connector.version}, up to {workers} requests at once")
             means = Means(
                 connector=session.connector, client=session.client, manifest=session.manifest,
-                requests=lambda: session.http.requests, workers=workers, clock=self.context.clock, log=log,
-                policy=policy, cancel=self.context.cancel, on_progress=self.on_progress,
+                requests=lambda: session.http.requests, refusals=lambda: session.http.refused,
+                workers=workers, clock=self.context.clock, log=log, policy=policy,
+                cancel=self.context.cancel, on_progress=self.on_progress,
             )  # fmt: skip
             engine = SyncEngine(self.db, connection, sync, means, accept=self.accept_removals)
             try:

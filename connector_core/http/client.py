@@ -92,6 +92,8 @@ class HttpClient:
     ) -> None:
         self.requests = 0
         """Sent so far, repetitions included."""
+        self.refused = 0
+        """Of these, how many were answered 429."""
         self._mask = Mask(secret.reveal() for secret in secrets)
         self._policy = policy
         self._clock = clock
@@ -111,6 +113,10 @@ class HttpClient:
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._transport.close()
+
+    def keep_to(self, per_second: float, *, limit: str = "default") -> None:
+        """Send no more requests a second than that on a limit. One that is not told is found by being refused."""
+        self._limits.set(limit, per_second)
 
     def mask(self, text: str) -> str:
         """``text`` with every secret known so far replaced by ``***``."""
@@ -176,14 +182,24 @@ class HttpClient:
     def _await_turn(self, call: _Call) -> None:
         """Wait until the limit lets requests through; another thread may have prolonged it meanwhile."""
         limit = self._limits[call.limit]
-        while seconds := limit.remaining():
-            if seconds > self._left():
-                raise RateLimited(
-                    self.mask(f"{call} must wait for {seconds:.0f} s, longer than there is time"),
-                    retry_after=seconds,
-                    hint="The application asked to slow down. Try again later.",
-                )
-            self._wait(call, seconds * (1 + self._chance.uniform(0.0, _JITTER)))
+        while True:
+            while seconds := limit.remaining():
+                self._check_patience(call, seconds)
+                self._wait(call, seconds * (1 + self._chance.uniform(0.0, _JITTER)))
+            seconds = limit.turn()
+            self._check_patience(call, seconds)
+            if seconds:
+                self._clock.sleep(seconds, self._cancel)  # one of many, each short: nothing to tell
+            if not limit.remaining():
+                return
+
+    def _check_patience(self, call: _Call, seconds: float) -> None:
+        if seconds > self._left():
+            raise RateLimited(
+                self.mask(f"{call} must wait for {seconds:.0f} s, longer than there is time"),
+                retry_after=seconds,
+                hint="The application asked to slow down. Try again later.",
+            )
 
     def _concluded(self, call: _Call, result: Response | Trouble) -> Response:
         if isinstance(result, Trouble):
@@ -237,7 +253,15 @@ class HttpClient:
         except Unreadable as error:
             raise ProtocolError(self.mask(f"{call} was answered with {error}"), hint=error.hint) from None
         self._tell("response", call, result, self._clock.monotonic() - began)
+        self._learn_pace(call, result, began)
         return result
+
+    def _learn_pace(self, call: _Call, result: Response | Trouble, began: float) -> None:
+        if isinstance(result, Response) and result.status == 429:
+            self.refused += 1
+            self._limits[call.limit].refused(began)
+        else:
+            self._limits[call.limit].let_through()
 
     def _exchange(self, call: _Call, headers: Mapping[str, str], timeout: Timeout) -> Response:
         longest = max(self._policy.retry_budget, self._policy.read_timeout)

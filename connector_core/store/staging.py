@@ -10,6 +10,8 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import count, islice
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import Entitlement, Key, Page
@@ -50,7 +52,8 @@ class Staging:
 
     def _index_staged(self) -> None:
         """Indexes over what is staged. Being temporary they cost no commit; a resumed sync makes them anew."""
-        self._db.execute("PRAGMA temp.cache_size = -8000")  # KiB
+        self._db.execute("PRAGMA cache_size = -8000")  # KiB, where 2,000 are usual
+        self._db.execute("PRAGMA temp.cache_size = -8000")
         self._db.execute("PRAGMA temp.journal_mode = MEMORY")  # of a page's changes: few
         for statement in _INDEXES.split(";"):
             self._db.execute(statement, {"sync": self._sync} if ":sync" in statement else {})
@@ -196,16 +199,24 @@ class Staging:
 
     def _put(self, rows: Sequence[Row], before: Mapping[str, Listed], origin: Origin) -> None:
         """Write rows: new ones at the end, those read before in their place; the later reading wins."""
-        next = self._next_seq()
         new = [row for row in rows if row.id not in before]
+        if new:
+            next = self._next_seq()
+            for start in range(0, len(new), _AT_ONCE):
+                self._insert(new[start : start + _AT_ONCE], origin)
+            index = "INSERT INTO temp.seen (type, id, seq) SELECT type, id, seq FROM staged WHERE seq >= ?"
+            self._db.execute(index, (next,))
         how = (origin.stream, origin.bit, origin.whole, origin.asked)
-        values = [(n, self._sync, *r[:2], *how, *r[2:-1], *(r.fields or ())) for n, r in enumerate(new, next)]
-        self._db.executemany(_INSERT_CHANGED, [v for v, r in zip(values, new, strict=True) if r.fields])
-        self._db.executemany(_INSERT, [v for v, r in zip(values, new, strict=True) if not r.fields])
-        index = [(row.type, row.id, number) for number, row in enumerate(new, next)]
-        self._db.executemany("INSERT INTO temp.seen (type, id, seq) VALUES (?, ?, ?)", index)
-        again = [row for row in rows if row.id in before]
-        self._db.executemany(_UPDATE, [(*how, *r[2:-2], *(r.fields or NO_FIELDS), before[r.id].seq) for r in again])
+        again = [(*how, *r[2:-2], *(r.fields or NO_FIELDS), before[r.id].seq) for r in rows if r.id in before]
+        self._db.executemany(_UPDATE, again)
+
+    def _insert(self, rows: Sequence[Row], origin: Origin) -> None:
+        """All by one statement: while it runs, other threads of Python do, too."""
+        values: list[object] = [self._sync, origin.stream, origin.bit, origin.whole, origin.asked]
+        for row in rows:
+            values += row[:-1]
+            values += row.fields or NO_FIELDS
+        self._db.execute(_insert(len(rows)), values)
 
     def _mark_gone(self, key: Key, stream: str, asked: int) -> None:
         self.same.move_out([key])
@@ -295,12 +306,21 @@ CREATE TEMP TABLE seen_grants (stream TEXT, reading INTEGER, principal_type TEXT
 INSERT OR IGNORE INTO temp.seen_grants SELECT stream, reading, principal_type, principal_id, entitlement
     FROM staged_grants WHERE sync = :sync
 """
-_COLUMNS = "seq, sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed, number"
-_INSERT = f"INSERT INTO staged ({_COLUMNS}) VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_CHANGED = f"""
-INSERT INTO staged ({_COLUMNS}, {", ".join(FIELDS)})
-VALUES (?, ?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+_AT_ONCE = 250  # rows in one statement
+
+
+@lru_cache(maxsize=4)
+def _insert(rows: int) -> str:
+    """?1 to ?5 are what all rows share, then comes each row's own, in the order of `Row` and `FIELDS`."""
+    numbers = (f"?{n}" for n in count(6))
+    own = (list(islice(numbers, 7 + len(FIELDS))) for _ in range(rows))
+    values = (f"(?1, {type}, {id}, 'row', ?2, ?3, ?4, ?5, {', '.join(rest)})" for type, id, *rest in own)
+    return (
+        "INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed, "
+        f"number, {', '.join(FIELDS)}) VALUES {', '.join(values)}"
+    )
+
+
 # A row read by its id stays with the stream that listed it; one that was unreadable goes to the one that could read it.
 _UPDATE = f"""
 UPDATE staged SET state = 'row', stream = CASE WHEN ?3 THEN stream ELSE ?1 END, readings = readings | ?2,

@@ -15,10 +15,15 @@ from connector_core.store.frontier import Task
 
 @frozen
 class Read:
-    """What a task came to: a page, None for a resource proven gone, or an error; ``asked``: `Staging.newest_mark`."""
+    """What a task came to: a page, None for a resource proven gone, or an error.
+
+    ``asked``: `Staging.newest_mark` then; ``begun`` and ``ended``: monotonic seconds of the clock.
+    """
 
     task: Task
     asked: int
+    begun: float
+    ended: float
     page: Page | None = None
     error: BaseException | None = None
 
@@ -72,8 +77,10 @@ class Readers:
     def _work(self) -> None:
         while (item := self._tasks.get()) is not None:
             task, asked = item
+            begun = self._clock.monotonic()
+            page, failure = None, None
             try:
-                result = Read(task, asked, self._read(task))
+                page = self._read(task)
             except BaseException as error:
-                result = Read(task, asked, None, error)
-            self._results.put(result)
+                failure = error
+            self._results.put(Read(task, asked, begun, self._clock.monotonic(), page, failure))

@@ -25,6 +25,7 @@ from connector_core.store.frontier import Task
 from connector_core.store.logs import LogBuffer
 from connector_core.store.staging import Staging
 from connector_core.sync.guard import Guard
+from connector_core.sync.pacing import Pace
 from connector_core.sync.readers import Read, Readers
 
 _TICK = 0.1  # real seconds between looks at the cancel switch
@@ -64,12 +65,13 @@ class Progress:
 
 @frozen(kw_only=True)
 class Means:
-    """What a sync is carried out with. ``requests`` counts those sent by this process."""
+    """What a sync is carried out with. ``requests`` counts those sent by this process, ``refusals`` the 429s."""
 
     connector: Connector
     client: object
     manifest: Manifest
     requests: Callable[[], int]
+    refusals: Callable[[], int]
     workers: int
     clock: Clock
     log: LogBuffer
@@ -94,6 +96,8 @@ class Reading:
         self._means = means
         self._clock = means.clock
         self._readers = Readers(means.workers, self._ask, means.clock)
+        self._pace = Pace(means.workers)
+        self._refusals = means.refusals()
         self._reported = 0
         self._progress = Progress(phase="", pages=0, resources=0, requests=0, total=None, seconds=0.0)
         self._began = means.clock.monotonic()
@@ -142,10 +146,20 @@ class Reading:
         return _Stop(error, self._clock.monotonic())
 
     def _dispatch(self) -> None:
-        if self._readers.free:
+        free = self._pace.in_flight - len(self._readers.busy)
+        if free > 0:
             asked = self._staging.newest_mark()
-            for task in self._staging.frontier.open_tasks(self._readers.free, self._readers.busy):
+            for task in self._staging.frontier.open_tasks(free, self._readers.busy):
                 self._readers.ask(task, asked)
+
+    def _keep_pace(self, read: Read) -> None:
+        """Learn from an answer how many to ask for at once."""
+        refusals = self._means.refusals()
+        if refusals > self._refusals:
+            self._refusals = refusals
+            self._pace.refused(read.begun, read.ended)
+        else:
+            self._pace.answered(read.begun, read.ended)
 
     def _take(self) -> ConnectorCoreError | None:
         read = self._readers.next(_TICK)
@@ -154,6 +168,7 @@ class Reading:
             if self._readers.longest() > self._means.policy.call_deadline:
                 raise PluginError(f"the plugin {self._means.connector.name} did not answer in time")
             return None
+        self._keep_pace(read)
         if not self._staging.frontier.is_open(read.task):  # its stream has ended, or was begun anew, meanwhile
             return None
         if read.error is not None:

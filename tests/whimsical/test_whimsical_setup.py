@@ -53,6 +53,7 @@ def test_the_settings_are_those_of_the_contract() -> None:
         "token": attrs.NOTHING,
         "base_url": "https://api.whimsical.com/scim-v2",
         "page_size": 100,
+        "requests_per_second": 0.0,
         "patch_style": "path",
         "viewer_revoke": "deactivate",
         "protected": (),
@@ -67,6 +68,13 @@ def test_p10_page_size_has_bounds(size: int) -> None:
     """Asking for no rows at all is refused by some and unlimited for others."""
     with pytest.raises(ValueError, match="page_size"):
         Settings(token=Secret("t"), page_size=size)
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("inf"), float("nan")])
+def test_requests_per_second_has_bounds(rate: float) -> None:
+    """None, or some."""
+    with pytest.raises(ValueError, match="requests_per_second"):
+        Settings(token=Secret("t"), requests_per_second=rate)
 
 
 @pytest.mark.parametrize("wrong", [{"token": Secret("a\nb")}, {"token": Secret("t"), "base_url": "http://example.com"}])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 from attrs import frozen
-from attrs.validators import and_, ge, le
+from attrs.validators import and_, ge, le, lt
 
 from connector_core.model import Secret
 from connector_core.scim import PatchStyle
@@ -22,6 +23,9 @@ class Settings:
     base_url: str = address(default=BASE_URL, help="where the SCIM API is")
     page_size: int = setting(
         default=100, help="users to ask for at once, 1 to 1000", reading=True, validator=and_(ge(1), le(1000))
+    )
+    requests_per_second: float = setting(
+        default=0.0, help="send no more than that; 0: find the limit by being refused", validator=and_(ge(0), lt(inf))
     )
     patch_style: PatchStyle = setting(  # noqa: RUF009
         default="path", help="how a PATCH names an attribute: path, nested or flat"
