@@ -31,7 +31,7 @@ class Application:
                 heapq.heappush(free, begins + took)
                 heapq.heappush(under_way, (begins + took, self._now))
             self._now, asked = heapq.heappop(under_way)
-            self.pace.answered(asked, self._now)
+            self.pace.answered("users", asked, self._now)
         return self.pace.in_flight
 
 
@@ -77,15 +77,33 @@ def test_answers_to_what_was_asked_before_a_change_say_nothing() -> None:
     pace = Pace(8)
     pace.refused(asked=0.0, now=1.0)
     for _ in range(100):
-        pace.answered(asked=0.5, now=9.0)
+        pace.answered("users", asked=0.5, now=9.0)
     assert pace.in_flight == 4
+
+
+def test_streams_are_compared_with_themselves() -> None:
+    """A page that takes no request, as the first one may, makes no other page a slow one."""
+    pace = Pace(8)
+    pace.answered("", 0.0, 0.001)
+    for n in range(100):
+        pace.answered("users", float(n), n + 0.05)
+    assert pace.in_flight == 8
+
+
+def test_streams_without_number_are_not_all_remembered() -> None:
+    """One for each group, for instance."""
+    pace = Pace(8)
+    for n in range(5000):
+        pace.answered(f"members of {n}", float(n), n + 0.05)
+    assert len(pace._quickest) <= 1008
+    assert pace.in_flight == 8
 
 
 def test_times_of_nothing_are_no_division_by_nothing() -> None:
     """A clock may stand still between two looks."""
     pace = Pace(2)
     for _ in range(10):
-        pace.answered(1.0, 1.0)
+        pace.answered("users", 1.0, 1.0)
     assert pace.in_flight == 2
 
 
@@ -97,13 +115,13 @@ def db(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("workers", [1, 8])
 def test_refusals_change_nothing_in_the_picture(db: Path, workers: int) -> None:
     """However many are asked for at once, and whatever is refused meanwhile: the same people hold the same."""
-    with Site(200) as site:
+    with Site(60) as site:
         site.after = every_fifth_refused
         connection = connect(db, site, page_size=10)
         report = connection.sync(workers=workers)
         assert (report.sync.status, report.warnings) == ("complete", ())
         assert picture(connection) == site.users()
-        assert len({row.user_id for row in rows(connection)}) == 200
+        assert len({row.user_id for row in rows(connection)}) == 60
     assert_sound(db)
 
 
@@ -120,7 +138,7 @@ class Listens:
         self.told: list[str] = []
         heard.append(self)
 
-    def answered(self, asked: float, now: float) -> None:
+    def answered(self, stream: str, asked: float, now: float) -> None:
         self.told.append("answered" if asked <= now else "wrong")
 
     def refused(self, asked: float, now: float) -> None:

@@ -159,7 +159,7 @@ class Reading:
             self._refusals = refusals
             self._pace.refused(read.begun, read.ended)
         else:
-            self._pace.answered(read.begun, read.ended)
+            self._pace.answered(read.task.stream, read.begun, read.ended)
 
     def _take(self) -> ConnectorCoreError | None:
         read = self._readers.next(_TICK)
