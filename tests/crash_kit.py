@@ -127,6 +127,27 @@ def _backup(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"bytes": Host(job["db"], installed=False).backup(Path(job["target"]), force=True)}
 
 
+def _prune(job: Mapping[str, Any]) -> dict[str, Any]:
+    connection = Host(job["db"], plugins={}, installed=False).connection("script", connector="none")
+    return {"versions": connection.prune(keep=2).versions}
+
+
+def _keep(job: Mapping[str, Any]) -> dict[str, Any]:
+    from connector_core.session import FileVault
+
+    for number in range(8):
+        FileVault(Path(job["db"])).put("token", f"{number}-" + "x" * 2_000)
+    return {}
+
+
+def _configure(job: Mapping[str, Any]) -> dict[str, Any]:
+    from connector_core.config_file import ConfigFile
+
+    for number in range(1, 9):
+        ConfigFile(Path(job["db"])).change("whimsical", {"page_size": number}, None, {})
+    return {}
+
+
 def _apply(job: Mapping[str, Any]) -> dict[str, Any]:
     from connector_core.provision.plan import Limits, read_plan
 
@@ -151,7 +172,8 @@ class Shifted(SystemClock):
 
 
 DEEDS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "sync": _sync, "open": _open, "backup": _backup, "apply": _apply,
+    "sync": _sync, "open": _open, "backup": _backup, "apply": _apply, "prune": _prune, "keep": _keep,
+    "configure": _configure,
 }  # fmt: skip
 
 

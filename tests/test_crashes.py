@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+import shutil
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_kit import Victims, any_doom, assert_whole, managed
+from crash_kit import Doom, Victims, any_doom, assert_whole, managed
 from plan_kit import TOKEN, UNSAFE, Office, csv_of, login, office
-from sync_kit import Site, assert_sound, connect, dump, picture
+from sync_kit import Script, Site, assert_sound, connect, dump, first, picture, users
 
 from connector_core.host import Host
 from connector_core.provision.plan import Limits, write_plan
+from connector_core.session import FileVault
 
 CHUNK = 8  # seeds in one test
 
@@ -77,7 +80,7 @@ def die_and_resume(victims: Victims, folder: Path, seed: int, *, late: bool = Fa
     return deaths
 
 
-@seeds(1, 10)
+@seeds(1, 8)
 def test_a_sync_killed_anywhere_resumes_and_ends_right(victims: Victims, memory: Path, chunk: int) -> None:
     """Between two statements, within a write, at any moment, several times: the same picture and the same changes."""
     deaths = 0
@@ -151,11 +154,63 @@ def shown(db: Path, served: Office) -> dict[str | None, str | None]:
     return {row.user: row.role for row in rows if row.status != "disabled"}
 
 
-@seeds(1, 10)
+@seeds(1, 8)
 def test_an_apply_killed_anywhere_is_finished_by_the_next(victims: Victims, memory: Path, chunk: int) -> None:
     """Every step of the plan is done, nothing is sent twice, and no operation is left without a known end."""
     deaths = 0
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         (memory / str(seed)).mkdir()
         deaths += die_and_apply_again(victims, memory / str(seed), seed)
+    assert deaths >= CHUNK // 2
+
+
+# -- forgetting, and files beside the state --------------------------------------------------------------------------
+
+
+@seeds(1, 4)
+def test_pruning_killed_anywhere_forgets_all_or_nothing(victims: Victims, memory: Path, chunk: int) -> None:
+    """The picture stands, what was to be forgotten is there as a whole or gone, and the next prune finishes it."""
+    base = memory / "base.db"
+    for day in range(12):
+        people = [f"u{n}" for n in range(30) if (n + day) % 7]
+        Script({None: first("users"), ("users", 0): users(*people)}).connect(base).sync()
+    before = picture(Script({}).connect(base))
+    shutil.copy(base, memory / "undisturbed.db")
+    undisturbed = victims.run("prune", db=memory / "undisturbed.db")["said"]
+    assert undisturbed["versions"] > 20
+    deaths = 0
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        db = memory / f"{seed}.db"
+        shutil.copy(base, db)
+        ended = victims.run("prune", any_doom(random.Random(seed), undisturbed), db=db)
+        deaths += ended["died"]
+        assert_sound(db)
+        assert picture(Script({}).connect(db)) == before
+        again = victims.run("prune", db=db)["said"]["versions"]
+        assert again in (0, undisturbed["versions"]), (seed, ended, again)
+        assert_sound(db)
+    assert deaths >= CHUNK // 2
+
+
+@pytest.mark.parametrize("do", ["keep", "configure"])
+def test_a_file_whose_writer_was_killed_holds_the_old_or_the_new(victims: Victims, memory: Path, do: str) -> None:
+    """Vaults and configurations: readable, whole, private, and written by the next who comes."""
+    deaths = 0
+    for seed in range(CHUNK):
+        path = memory / f"{seed}.toml"
+        if do == "configure":
+            path.write_text("# ours\n[connections.whimsical]\npage_size = 1\n")
+            path.chmod(0o600)
+        rng = random.Random(seed)
+        dooms = {"moment": rng.uniform(0.001, 0.03), "byte": rng.randint(1, 2_010 if do == "keep" else 60)}
+        kind = rng.choice(("moment", "byte"))
+        deaths += victims.run(do, Doom(kind=kind, at=dooms[kind]), db=path)["died"]
+        if do == "configure":
+            assert 1 <= tomllib.loads(path.read_text())["connections"]["whimsical"]["page_size"] <= 8
+            assert path.read_text().startswith("# ours")
+        else:
+            kept = FileVault(path).get("token")
+            assert kept is None or len(kept) == 2_002
+        assert not path.exists() or path.stat().st_mode & 0o077 == 0
+        assert victims.run(do, db=path)["status"] == 0
     assert deaths >= CHUNK // 2
