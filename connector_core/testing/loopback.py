@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
+import ssl
+import struct
 import sys
 import threading
 import time
@@ -29,16 +31,20 @@ _BODILESS = ("204", "304")
 class LoopbackServer:
     """``app`` on ``http://host:port``, in daemon threads, from construction to `close`. A context manager.
 
+    An application that raises `ConnectionAbortedError` has the connection reset, whatever was sent on it by then.
+
     :param port: 0 takes a free one; `url` says which.
     :param on_request: called before the application with method, path and query as sent, headers, and body.
+    :param tls: speak TLS, with the certificate in this context.
 
     Raises `OSError` where the port is taken.
     """
 
     def __init__(
-        self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0, on_request: Observer | None = None
-    ) -> None:
-        self._server = _Server((host, port), app, on_request)
+        self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0, on_request: Observer | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:  # fmt: skip
+        self._server = _Server((host, port), app, on_request, tls)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -50,7 +56,7 @@ class LoopbackServer:
     def url(self) -> str:
         """Where it listens, without a slash at the end."""
         host = str(self._server.server_address[0])
-        return f"http://{host}:{self.port}"
+        return f"{self._server.scheme}://{host}:{self.port}"
 
     def close(self) -> None:
         """Stop listening and hang up on every client. May be called twice."""
@@ -71,10 +77,14 @@ class _Server(HTTPServer):
 
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], app: WSGIApplication, on_request: Observer | None) -> None:
+    def __init__(
+        self, address: tuple[str, int], app: WSGIApplication, on_request: Observer | None, tls: ssl.SSLContext | None
+    ) -> None:
         super().__init__(address, _Handler)
         self.app = app
         self.on_request = on_request
+        self.scheme = "https" if tls else "http"
+        self._tls = tls
         self._connections: dict[Any, threading.Thread] = {}
         self._lock = threading.Lock()
 
@@ -84,16 +94,23 @@ class _Server(HTTPServer):
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        if self._tls is not None:  # the handshake comes with the first bytes read, in the connection's own thread
+            request = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=self._serve, args=(request, client_address), daemon=True)
         with self._lock:
             self._connections[request] = thread
         thread.start()
 
     def _serve(self, request: Any, client_address: Any) -> None:
-        # a client that goes away is no event here
-        with contextlib.suppress(OSError):
+        try:
             self.finish_request(request, client_address)
-        self.shutdown_request(request)
+        except ConnectionAbortedError:
+            _reset_on_close(request)
+            self.close_request(request)
+        except OSError:  # a client that goes away is no event here
+            self.shutdown_request(request)
+        else:
+            self.shutdown_request(request)
         with self._lock:
             self._connections.pop(request, None)
 
@@ -107,6 +124,11 @@ class _Server(HTTPServer):
         deadline = time.monotonic() + within
         for thread in connections.values():
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _reset_on_close(connection: socket.socket) -> None:
+    """Have `close` throw away what is not delivered, and tell the other side by a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -160,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             "CONTENT_LENGTH": str(len(body)),
             "CONTENT_TYPE": self.headers.get("Content-Type") or "",
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": self.server.scheme,
             "wsgi.input": io.BytesIO(body),
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
