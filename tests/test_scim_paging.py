@@ -286,6 +286,21 @@ def test_p13_a_refusal_that_is_not_about_the_index(listing: Listing, read: Read)
         read()
 
 
+def test_p13_a_server_without_any_paging_is_no_server_of_cursors(listing: Listing, read: Read) -> None:
+    """Where an index is refused and an empty cursor passed over, a full page is no proof of the end."""
+
+    def answer(params: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if "startIndex" in params:
+            return 400, {"detail": "no index"}
+        rows = [{"id": str(n)} for n in range(1, min(7, int(params["count"])) + 1)]
+        return 200, {"Resources": rows, "totalResults": len(rows)}
+
+    listing.answer = answer
+    with pytest.raises(OperationRefused, match="no index"):
+        read(count=5)
+    assert len(read(count=10).rows) == 7
+
+
 @pytest.mark.parametrize("kind", ["expiredCursor", "invalidCursor", "EXPIREDCURSOR"])
 def test_p13_an_expired_cursor(listing: Listing, read: Read, kind: str) -> None:
     """A cursor the server no longer knows says so by its own error."""

@@ -36,13 +36,15 @@ class ScimClient:
         self._base = urls.base(base_url)
         self._auth = auth
         self._hints = hints or {}
+        self.unfiltered: set[tuple[str, str]] = set()
+        """Endpoints and attributes whose filter was refused, so that it is not asked for again (P67)."""
 
     def query(self, endpoint: str, params: Mapping[str, str | int]) -> listing.ListReply:
         """One page of a listing (RFC 7644 section 3.4.2)."""
         return listing.parse(_required(*self._send("GET", urls.endpoint(self._base, endpoint), params=params)))
 
     def get(self, endpoint: str, id: str) -> dict[str, Any]:
-        """One resource (section 3.4.1). `NotFound` only where the server says so in JSON (P55)."""
+        """One resource (section 3.4.1). `NotFound` alone is no proof that there is none, see `presence.existing`."""
         return _required(*self._send("GET", urls.endpoint(self._base, endpoint, id)))
 
     def create(self, endpoint: str, document: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector_core.errors import AmbiguousName, CredentialsRefused, NotFound, OperationRefused
 from connector_core.model import Json
+from connector_core.scim.listing import ListReply
 from connector_core.scim.paging import walk
 from connector_core.scim.reading import Row, id_of
 
@@ -24,17 +25,29 @@ def find(client: ScimClient, endpoint: str, attribute: str, value: str, *, count
     """The one resource whose ``attribute`` is ``value`` in any case, or None.
 
     The rows are compared here too (P67, P69). Where the filter is refused or ignored, the whole listing is read,
-    ``count`` rows at a time. `AmbiguousName` where several fit.
+    ``count`` rows at a time; a refusal is remembered for as long as the client is. `AmbiguousName` where several fit.
     """
-    try:
-        reply = client.query(endpoint, {"filter": equals(attribute, value)})
-    except (OperationRefused, NotFound, CredentialsRefused):  # a refused token is refused again by the walk
+    reply = _filtered(client, endpoint, attribute, value)
+    if reply is None:
         return _only(_matching(walk(client, endpoint, count=count), attribute, value), value)
     reply.refuse_hidden()
     found = _matching(reply.rows, attribute, value)
     if reply.rows and not found:
         found = _matching(walk(client, endpoint, count=count), attribute, value)
     return _only(found, value)
+
+
+def _filtered(client: ScimClient, endpoint: str, attribute: str, value: str) -> ListReply | None:
+    """The reply to a filter, None where the server refuses it."""
+    if (endpoint, attribute) in client.unfiltered:
+        return None
+    try:
+        return client.query(endpoint, {"filter": equals(attribute, value)})
+    except OperationRefused:
+        client.unfiltered.add((endpoint, attribute))
+    except (NotFound, CredentialsRefused):  # a refused token is refused again by the walk
+        pass
+    return None
 
 
 def _matching(rows: Iterable[Json], attribute: str, value: str) -> list[dict[str, Any]]:

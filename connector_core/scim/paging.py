@@ -100,13 +100,21 @@ def _read_first(client: ScimClient, endpoint: str, stream: str, count: int) -> R
         reply = client.query(endpoint, {"startIndex": 1, "count": count})
     except OperationRefused as refused:
         try:  # the server may know cursors only, and begins with an empty one (P13)
-            return _read_cursor(client, endpoint, stream, "", count)
+            reading = _read_cursor(client, endpoint, stream, "", count)
+            if not reading.next and len(reading.rows) >= count > 1 and not _knows_cursors(client, endpoint):
+                raise refused
         except ApplicationError:
             raise refused from None
+        return reading
     reply.refuse_hidden()
     if reply.next_cursor is not None:
         return _cursor_reading(stream, reply)
     return _index_reading(stream, _Place(1), reply)
+
+
+def _knows_cursors(client: ScimClient, endpoint: str) -> bool:
+    """Whether a page of one row leads to another: a server without any paging takes an empty cursor, too."""
+    return client.query(endpoint, {"cursor": "", "count": 1}).next_cursor is not None
 
 
 def _read_cursor(client: ScimClient, endpoint: str, stream: str, cursor: str, count: int) -> Reading:
