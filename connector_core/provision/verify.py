@@ -59,6 +59,8 @@ class Verifier:
         """
         shown = self._shown(wish, outcome)
         if wish.kind == "create_account":
+            if shown.resource is None and outcome.after is not None and outcome.after.resources:
+                return self.after_error(wish, before, _about_others(wish), left=True)
             return self._created(wish, shown, outcome)
         if outcome.verified and wish.is_done(shown):
             return self.done(wish, before, shown)
@@ -228,6 +230,13 @@ def role_warning(wish: Wish, found: Found) -> tuple[str, ...]:
         return (f"whether they hold {wanted.id} cannot be read",)
     held = ", ".join(e.id for e in sorted(found.held)) or "no role"
     return (f"they hold {held}, not {wanted.id}; grant it if that is meant",)
+
+
+def _about_others(wish: Wish) -> ProtocolError:
+    return ProtocolError(
+        f"the creation of {wish.label} was answered with somebody else; whether it was carried out is not known",
+        hint="look into the application; the next command finds out",
+    )
 
 
 def _state_after(wish: Wish, error: ConnectorCoreError) -> State:
