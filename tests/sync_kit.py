@@ -119,6 +119,10 @@ class Site:
     def listings(self) -> list[Asked]:
         return [a for a in self.asked if a.id is None]
 
+    def pages(self) -> list[Asked]:
+        """The listings that were asked for their rows, and not as the control that follows a 404 (P55)."""
+        return [a for a in self.listings() if a.count > 2]
+
     def lookups(self) -> list[str]:
         return [a.id for a in self.asked if a.id is not None]
 

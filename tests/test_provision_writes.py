@@ -26,7 +26,7 @@ from provision_kit import (
     scene,
 )
 
-from connector_core.errors import CredentialsRefused
+from connector_core.errors import ApplicationError, CredentialsRefused
 from connector_core.testing import Switches
 
 URN = "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User"
@@ -241,6 +241,20 @@ def test_p46_an_existing_user_in_the_reply_to_a_creation(here: Scene) -> None:
     assert here.truth() == {ADA: "editor", BOB: "viewer"}
 
 
+def test_p46_a_creation_answered_with_somebody_else(here: Scene) -> None:
+    """A reply about another user says nothing of the one asked for: unknown, until a read finds out."""
+    here.connection.sync()
+    body = {"id": here.id(ADA), "userName": ADA, "active": True, URN: {"editor": True}}
+    here.faults.on("POST", answer(201, body), times=1)
+    operation = here.connection.create_account(EVE)
+    assert (operation.state, here.picture().get(EVE)) == ("unknown", None)
+    assert operation.error is not None and "somebody else" in operation.error.message
+    here.clock.advance(61)
+    here.connection.sync()
+    assert here.states() == ["failed"]
+    assert here.connection.create_account(EVE).state == "done"
+
+
 def test_p46_an_existing_user_that_no_look_up_shows(here: Scene) -> None:
     """A role other than the one asked for is not called verified, and not altered."""
     here.faults.on("GET", nothing_listed, path="filter=", times=1)
@@ -370,6 +384,31 @@ def test_p54_p75_a_delete_that_fails_and_is_done(here: Scene, fault: Any) -> Non
     operation = here.connection.delete_account(BOB, yes=True)
     assert (operation.state, operation.verified) == ("done", True)
     assert here.faults.writes() == {"DELETE": 1}
+
+
+@pytest.mark.parametrize("fault", [answer(404, {"message": "no Route matched"}), answer(404), SCIM_404])
+def test_p55_a_delete_that_is_not_routed_is_no_removal(here: Scene, fault: Any) -> None:
+    """Whatever the 404 to a DELETE says: who can still be read is not gone, and stays in the picture."""
+    here.connection.sync()
+    here.faults.on("DELETE", fault)
+    operation = here.connection.delete_account(BOB, yes=True)
+    assert operation.state == "failed"
+    assert here.picture()[BOB] == "viewer"
+
+
+@pytest.mark.parametrize("fault", [answer(404, {"message": "no Route matched"}), answer(404), SCIM_404])
+def test_p55_p72_nobody_is_gone_because_everything_is(here: Scene, fault: Any) -> None:
+    """A 404 for every address, even in SCIM's words, ends nobody: the address is wrong, or SCIM switched off."""
+    here.connection.sync()
+    here.faults.on("GET", fault)
+    for change in (
+        here.connection.delete_account,
+        lambda user, **terms: here.connection.revoke("viewer", user, **terms),
+    ):
+        with pytest.raises(ApplicationError, match="404"):
+            change(here.id(BOB), yes=True)
+    assert here.picture()[BOB] == "viewer"
+    assert here.faults.writes() == {}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from connector_core.http import HttpClient
 from connector_core.model import Secret
 from connector_core.scim import ScimClient, bearer, clean_token, find, patch, urls
 from connector_core.scim.filters import equals
+from connector_core.scim.status import Vague
 from connector_core.testing.clock import FakeClock
 from connector_core.testing.loopback import LoopbackServer
 
@@ -149,13 +150,13 @@ def test_p58_a_delete_has_no_body(server: Scripted, client: ScimClient) -> None:
         (401, b"<html>", CredentialsRefused),
         (403, {}, CredentialsRefused),
         (404, error(status="404"), NotFound),
-        (404, {"message": "no such user"}, NotFound),
+        (404, {"message": "no such user"}, Vague),
         (404, b"<html>not here</html>", ProtocolError),
-        (404, b"", ProtocolError),
+        (404, b"", Vague),
         (404, [], ProtocolError),
         (404, b'"gone"', ProtocolError),
         (410, error(), NotFound),
-        (410, b"", ProtocolError),
+        (410, b"", Vague),
         (409, b"", Conflict),
         (429, b"", RateLimited),
         (400, error(scimType="uniqueness"), Conflict),
@@ -178,7 +179,7 @@ def test_p58_a_delete_has_no_body(server: Scripted, client: ScimClient) -> None:
 def test_p37_p55_p63_p64_a_reply_becomes_its_remedy(
     server: Scripted, client: ScimClient, status: int, body: Any, raised: type[ConnectorCoreError]
 ) -> None:
-    """The status decides; only JSON proves "no such thing"; an Error document counts under a 200, too."""
+    """The status decides; only SCIM's words say "no such thing"; an Error document counts under a 200, too."""
     server.will(status, body)
     with pytest.raises(ConnectorCoreError) as caught:
         client.get("Users", "7")
@@ -248,7 +249,7 @@ def test_hints_are_the_connectors_own_where_it_has_some(server: Scripted, client
     server.will(404)
     with pytest.raises(CredentialsRefused) as refused:
         client.get("Users", "7")
-    with pytest.raises(ProtocolError) as lost:
+    with pytest.raises(NotFound) as lost:
         client.get("Users", "7")
     assert (refused.value.hint, lost.value.hint) == ("our own words", "the address of the SCIM API may be wrong")
 
@@ -376,6 +377,17 @@ def test_p67_a_refused_filter_means_a_walk(server: Scripted, client: ScimClient,
         "startIndex=1&count=100",
         "startIndex=2&count=100",
     ]
+
+
+def test_p67_a_refused_filter_is_remembered(server: Scripted, client: ScimClient) -> None:
+    """A client that was refused a filter once walks at once the next time; one on another attribute is still tried."""
+    server.will(501)
+    server.will(200, users("ada"))
+    for _ in range(3):
+        assert found(client, "ada") is not None
+    find(client, "Users", "externalId", "7", count=100)
+    filters = [target for _, target, _, _ in server.seen if "filter=" in target]
+    assert len(filters) == 2 and "externalId" in filters[1]
 
 
 def test_p67_an_ignored_filter_means_a_walk(server: Scripted, client: ScimClient) -> None:

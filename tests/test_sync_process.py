@@ -258,7 +258,7 @@ def test_requests_and_pages_are_counted(db: Path) -> None:
         site.workspace.remove(site.workspace.users()[0].id)
         site.forget()
         info = connection.sync().sync
-        assert (info.requests, info.pages) == (len(site.asked), len(site.listings()))
+        assert (info.requests, info.pages) == (len(site.asked), len(site.pages()))
     with pytest.raises(ConnectorCoreError) as caught:
         connect(db, "http://127.0.0.1:1").sync()
     assert caught.value.report.sync.requests > 0 and caught.value.report.sync.status == "failed"

@@ -10,6 +10,9 @@ from connector_core.scim.auth import bearer, clean_token
 from connector_core.scim.client import ScimClient
 from connector_core.scim.filters import find
 from connector_core.scim.patch import PatchStyle, replace
+from connector_core.scim.presence import existing
 from connector_core.scim.reading import Extension, Row, read_rows
 
-__all__ = ["Extension", "PatchStyle", "Row", "ScimClient", "bearer", "clean_token", "find", "read_rows", "replace"]
+__all__ = [
+    "Extension", "PatchStyle", "Row", "ScimClient", "bearer", "clean_token", "existing", "find", "read_rows", "replace",
+]  # fmt: skip

@@ -1,8 +1,8 @@
 """A reply that is no success, in the words of `connector_core.errors`.
 
 The HTTP status decides; the body only adds detail (P63, P64), save for an Error document under a status of success
-(P37), for cursors that expired (RFC 9865 section 2.3) and for a 404, which says "no such resource" only when it says so
-in JSON (P55): a proxy, a wrong path or a switched-off SCIM also answer 404.
+(P37), for cursors that expired (RFC 9865 section 2.3) and for a 404: a web page says nothing of a resource, and JSON
+that is not SCIM's, or an empty body, is `Vague` (P55): a proxy, a wrong path or a switched-off SCIM answer 404, too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ _SEARCHED = 2**20  # bytes in which a secret is hidden before any of it is cut a
 DETAIL_LIMIT = 200  # characters of somebody else's text that a message carries
 
 _DECLINED = (Remedy(400, 400, OperationRefused), Remedy(501, 501, OperationRefused))  # RFC 7644 section 3.12
-_GONE = (Remedy(404, 404, NotFound), Remedy(410, 410, NotFound))
 _BY_SCIM_TYPE: Mapping[str, type[ConnectorCoreError]] = {
     "expiredcursor": StreamExpired,
     "invalidcursor": StreamExpired,
@@ -41,6 +40,10 @@ _HINTS: Mapping[int, str] = {
     403: "the token may lack a permission, or SCIM may be switched off",
     404: "the address of the SCIM API may be wrong",
 }
+
+
+class Vague(NotFound):
+    """A 404 that is not in SCIM's words: proof of nothing by itself (P55)."""
 
 
 def readable(response: Response) -> Json:
@@ -61,7 +64,7 @@ def check(response: Response, document: Json, *, mask: Callable[[str], str], hin
     if response.status < 300 and error is None:
         return
     status = response.status if response.status >= 300 else _stated_status(error or {})
-    kind = _kind(response.method, status, error or {}, document)
+    kind = _kind(response, status, error, document)
     detail = tidy(mask(_detail(error, document, response)))
     where = f"{response.method} {urlsplit(response.url).path}"
     message = f"{mask(where)} answered {status or response.status}" + (f": {detail}" if detail else "")
@@ -75,11 +78,13 @@ def tidy(text: str) -> str:
     return line if len(line) <= DETAIL_LIMIT else line[: DETAIL_LIMIT - 1] + "…"
 
 
-def _kind(method: str, status: int, error: Mapping[str, Any], document: Json) -> type[ConnectorCoreError]:
-    scim_type = error.get("scimType")
+def _kind(response: Response, status: int, error: Mapping[str, Any] | None, document: Json) -> type[ConnectorCoreError]:
+    scim_type = (error or {}).get("scimType")
     if isinstance(scim_type, str) and (known := _BY_SCIM_TYPE.get(scim_type.casefold())):
         return known
-    return remedy(status, method, (*_DECLINED, *_GONE) if isinstance(document, dict) else _DECLINED)
+    if status in (404, 410) and (isinstance(document, dict) or not response.body.strip()):
+        return Vague if error is None else NotFound
+    return remedy(status, response.method, _DECLINED)
 
 
 def _error_document(document: Json) -> dict[str, Any] | None:

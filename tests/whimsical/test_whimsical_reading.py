@@ -13,6 +13,7 @@ from connector_core.http import HttpClient
 from connector_core.model import Grant, Key, Page, Resource, Secret, Span
 from connector_core.testing import ScimApp, Switches, Workspace
 from connector_core.testing.clock import FakeClock
+from connector_core.testing.faults import Faulty, fault
 from connector_core.testing.loopback import LoopbackServer
 from connector_core_whimsical import plugin, roles, users
 from connector_core_whimsical.client import Workspace as Client
@@ -237,13 +238,50 @@ def test_a_user_is_read_by_id(answers: Answers, client: Client) -> None:
     assert (page.resources[0].key, page.grants) == (ADA, (Grant(roles.VIEWER, ADA),))
 
 
-def test_p55_gone_only_where_scim_says_so(answers: Answers, client: Client) -> None:
-    """A 404 in SCIM's words is proof; a web page with the same status is not."""
-    answers.say(404, {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"})
-    assert plugin.sync_resource(client, resource()) is None
-    answers.say(404, b"<html>not found</html>")
-    with pytest.raises(ProtocolError):
-        plugin.sync_resource(client, resource())
+def test_p55_the_same_404_for_everything_is_no_proof(answers: Answers, client: Client) -> None:
+    """Nobody is gone where nothing is there: not in a web page, not in JSON, not even in SCIM's own words."""
+    scim = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"}
+    for body in (scim, {"message": "no Route matched"}, b"", b"<html>not found</html>"):
+        answers.say(404, body)
+        with pytest.raises(ProtocolError):
+            plugin.sync_resource(client, resource())
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        ("p55_unknown_id_is_an_empty_404", True),
+        ("p55_unknown_id_is_a_404_in_json", True),
+        ("p54_unknown_id_is_a_410", True),
+        ("p55_one_is_an_empty_404", False),
+        ("p55_one_is_not_routed", False),
+    ],
+)
+def test_p55_gone_only_where_others_are_read(name: str, gone: bool) -> None:
+    """A 404 without SCIM's words is proof where another user can be read by id, and of nothing where none can."""
+    workspace = Workspace(seed=1)
+    workspace.populate(2)
+    over = fault(name)
+    with LoopbackServer(Faulty(ScimApp(workspace), [over])) as server:
+        for client in connected(server):
+            if gone:
+                assert plugin.sync_resource(client, resource(Key("user", "nobody"))) is None
+            else:
+                with pytest.raises(ProtocolError, match="proves nothing"):
+                    plugin.sync_resource(client, resource(Key("user", workspace.users()[1].id)))
+    assert over.fired
+
+
+def test_p55_who_is_listed_is_not_gone() -> None:
+    """A 404 for an id that the listing shows contradicts it, and proves nothing."""
+    workspace = Workspace(seed=1)
+    workspace.populate(2)
+    over = fault("p55_one_is_not_routed", times=1)
+    with LoopbackServer(Faulty(ScimApp(workspace), [over])) as server:
+        for client in connected(server):
+            with pytest.raises(ProtocolError, match="proves nothing"):
+                plugin.sync_resource(client, resource(Key("user", workspace.users()[0].id)))
+    assert over.fired
 
 
 @pytest.mark.parametrize("status", [400, 500])

@@ -33,7 +33,8 @@ class Server:
         self.seen: list[tuple[str, str, Any]] = []
 
     def say(self, status: int, body: Any = None) -> None:
-        self.reply = (status, b"" if body is None else json.dumps(body).encode())
+        said = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        self.reply = (status, said)
 
     def observe(self, method: str, target: str, headers: Any, body: bytes) -> None:
         self.seen.append((method, target, json.loads(body) if body else None))
@@ -244,10 +245,15 @@ def test_p54_a_delete_is_for_the_host_to_verify(server: Server, connect: Connect
 
 
 def test_p54_p55_a_delete_of_one_that_is_gone(server: Server, connect: Connect) -> None:
-    """Gone in SCIM's words is what was wanted; a bare 404 is no proof."""
-    server.say(404, {"status": "404", "detail": "no such user"})
-    assert plugin.provision_delete_account(connect(), USER).verified
-    server.say(404)
+    """Gone is what was wanted, and a 404 is no proof of it: the host reads; a web page is an error."""
+    for body in (
+        {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"},
+        {"message": "no Route matched"},
+        None,
+    ):
+        server.say(404, body)
+        assert plugin.provision_delete_account(connect(), USER) == Outcome()
+    server.say(404, b"<html>")
     with pytest.raises(ProtocolError):
         plugin.provision_delete_account(connect(), USER)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from connector_core.errors import GuardRefused, NotFound
@@ -24,11 +25,9 @@ def create(workspace: Workspace, account: NewAccount) -> Outcome:
 
 
 def delete(workspace: Workspace, user: Key) -> Outcome:
-    """DELETE. Gone already is as good (P54); that it is gone now, only a read can show."""
-    try:
+    """DELETE. Gone already is as good (P54); that it is gone, only a read can show (P55)."""
+    with suppress(NotFound):
         workspace.scim.delete(users.ENDPOINT, user.id)
-    except NotFound:
-        return Outcome(verified=True)
     return Outcome()
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from attrs import evolve
 
-from connector_core.errors import NotFound, ProtocolError, RowRejected
+from connector_core.errors import ProtocolError, RowRejected
 from connector_core.model import Cursor, Json, Key, Page, Resource, Status
-from connector_core.scim import Row, find, paging, read_rows
+from connector_core.scim import Row, existing, find, paging, read_rows
 from connector_core.scim.reading import PersonName, display_name, email, person_name, to_bool
 from connector_core_whimsical import roles
 from connector_core_whimsical.client import Workspace
@@ -34,10 +34,9 @@ def listed(workspace: Workspace, cursor: Cursor) -> Page:
 
 
 def one(workspace: Workspace, user: Key) -> Page | None:
-    """A user as they are now; None where Whimsical says, in SCIM's own words, that there is none (P55)."""
-    try:
-        row = workspace.scim.get(ENDPOINT, user.id)
-    except NotFound:
+    """A user as they are now; None where it is proven that there is none (P55)."""
+    row = existing(workspace.scim, ENDPOINT, user.id)
+    if row is None:
         return None
     found = page([row])
     if any(resource.key != user for resource in found.resources):
