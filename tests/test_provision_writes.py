@@ -386,6 +386,42 @@ def test_p54_p75_a_delete_that_fails_and_is_done(here: Scene, fault: Any) -> Non
     assert here.faults.writes() == {"DELETE": 1}
 
 
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_p37_a_web_page_is_no_answer_to_a_write(here: Scene, carried_out: bool) -> None:
+    """A sign-in page under a 200 proves nothing: what became of the write is read, and never taken for done."""
+    here.connection.sync()
+    page = answer(200, b"<html>please sign in</html>", "text/html")
+    for method in ("POST", "PATCH", "DELETE"):
+        here.faults.on(method, after(page) if carried_out else page)
+    asked = here.connection
+    done = [asked.create_account(EVE), asked.grant("editor", BOB), asked.delete_account(ADA, yes=True)]
+    expected = {"done"} if carried_out else {"unknown"}
+    assert {operation.state for operation in done} == expected
+    assert here.picture() == here.truth()
+
+
+def test_p55_a_404_that_passes_is_no_proof(here: Scene) -> None:
+    """A gateway that says 404 once, and has the user back at the second look, has ended nobody."""
+    eve = here.workspace.add(EVE, email=EVE, role=False)
+    here.connection.sync()
+    here.faults.on("GET", answer(404, {"message": "no Route matched"}), path=f"/Users/{eve.id}", times=1)
+    assert here.connection.revoke("viewer", eve.id, yes=True).outcome == "changed"
+    assert here.truth() == {ADA: "editor", BOB: "viewer"}
+    assert here.faults.writes() == {"PATCH": 1}
+
+
+def test_p54_a_failure_that_cannot_be_looked_into_is_unknown(here: Scene) -> None:
+    """A 500 to a removal proves nothing either way where nothing can be read: it is found out later."""
+    here.connection.sync()
+    here.faults.on("DELETE", after(answer(500, NO)))
+    here.faults.on("GET", answer(404), path=f"/Users/{here.id(BOB)}")
+    operation = here.connection.delete_account(BOB, yes=True)
+    assert (operation.state, here.picture()[BOB]) == ("unknown", "viewer")
+    here.faults.rules.clear()
+    here.connection.sync()
+    assert here.states() == ["done"]
+
+
 @pytest.mark.parametrize("fault", [answer(404, {"message": "no Route matched"}), answer(404), SCIM_404])
 def test_p55_a_delete_that_is_not_routed_is_no_removal(here: Scene, fault: Any) -> None:
     """Whatever the 404 to a DELETE says: who can still be read is not gone, and stays in the picture."""

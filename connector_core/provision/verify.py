@@ -169,7 +169,7 @@ class Verifier:
         try:
             found = self.accounts.read(wish) if isinstance(error, _DECLINED) else self._read_until_done(wish)
         except ConnectorCoreError:
-            return Ending(state=_state_after(wish, error), error=error)
+            return Ending(state="failed" if isinstance(error, _DECLINED) else "unknown", error=error)
         if wish.is_so(found):
             return self._so_all_the_same(wish.named(found), before, found, error)
         state = _state_after(wish, error)

@@ -79,6 +79,8 @@ class ScimClient:
         response = self._http.request(method, url, headers=headers, params=params, body=body, auth=self._auth)
         reply = status.readable(response)
         status.check(response, reply, mask=self._http.mask, hints=self._hints)
+        if reply is None and _is_foreign(response):
+            response.json()  # says what is wrong with it
         return response, reply
 
 
@@ -87,6 +89,11 @@ def _encoded(document: Mapping[str, Any]) -> bytes:
         return json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise UsageError("a value holds half a character, which cannot be sent") from None
+
+
+def _is_foreign(response: Response) -> bool:
+    """Whether a success is somebody else's: the page of a proxy or a sign-in form says nothing of a write."""
+    return response.body.lstrip().startswith(b"<")
 
 
 def _required(response: Response, document: Json) -> dict[str, Any]:

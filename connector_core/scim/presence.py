@@ -21,7 +21,8 @@ def existing(client: ScimClient, endpoint: str, id: str) -> dict[str, Any] | Non
     """One resource, or None where it is proven that there is none.
 
     A 404 in SCIM's own words is proof where the listing answers; one in other words, or in none, only where the listing
-    does not show the resource, and another one that it shows is read by its id. Anything else is a `ProtocolError`.
+    does not show the resource, another one that it shows is read by its id, and the 404 is said again. Anything else is
+    a `ProtocolError`.
     """
     try:
         return client.get(endpoint, id)
@@ -29,7 +30,15 @@ def existing(client: ScimClient, endpoint: str, id: str) -> dict[str, Any] | Non
         error = said
     if not (_others_are_read(client, endpoint, id) if isinstance(error, Vague) else _is_listed(client, endpoint)):
         raise ProtocolError(f"{error.message}; that proves nothing, since the same is said of others", hint=error.hint)
-    return None
+    return _read_again(client, endpoint, id) if isinstance(error, Vague) else None
+
+
+def _read_again(client: ScimClient, endpoint: str, id: str) -> dict[str, Any] | None:
+    """A gateway that was without an answer for a moment has one now."""
+    try:
+        return client.get(endpoint, id)
+    except NotFound:
+        return None
 
 
 def _is_listed(client: ScimClient, endpoint: str) -> bool:

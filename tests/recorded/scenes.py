@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from attrs import frozen
 
 from connector_core.connection import Connection
-from connector_core.errors import CredentialsRefused, GuardRefused
+from connector_core.errors import CredentialsRefused, GuardRefused, NotFound
 from connector_core.host import Host
 from connector_core.http import HttpClient
 from connector_core.model import Finding, Grant, Key, NewAccount, Operation, Outcome, Page, Resource, Secret
@@ -121,7 +121,7 @@ class Written(NamedTuple):
     after_demotion: Page | None
     deleted: Outcome
     after_delete: Page | None
-    deleted_again: Outcome
+    gone_already: bool
 
 
 def write(stage: Stage) -> Written:
@@ -144,10 +144,14 @@ def _promoted(client: Workspace, user: Key) -> tuple[Outcome, Page | None, Outco
     return promoted, after, plugin.provision_revoke(client, editor), users.one(client, user)
 
 
-def _deleted(client: Workspace, user: Resource) -> tuple[Outcome, Page | None, Outcome]:
+def _deleted(client: Workspace, user: Resource) -> tuple[Outcome, Page | None, bool]:
     deleted = plugin.provision_delete_account(client, user)
     after = plugin.sync_resource(client, user)
-    return deleted, after, plugin.provision_delete_account(client, user)
+    try:
+        plugin.provision_delete_account(client, user)
+    except NotFound:
+        return deleted, after, True
+    return deleted, after, False
 
 
 def operations(stage: Stage) -> tuple[Operation, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from connector_core.errors import GuardRefused, NotFound
+from connector_core.errors import GuardRefused
 from connector_core.model import Grant, Json, Key, NewAccount, Outcome, Page
 from connector_core.scim import replace
 from connector_core_whimsical import roles, users
@@ -25,9 +24,8 @@ def create(workspace: Workspace, account: NewAccount) -> Outcome:
 
 
 def delete(workspace: Workspace, user: Key) -> Outcome:
-    """DELETE. Gone already is as good (P54); that it is gone, only a read can show (P55)."""
-    with suppress(NotFound):
-        workspace.scim.delete(users.ENDPOINT, user.id)
+    """DELETE. That they are gone, only a read can show (P55); so a 404 is an error, and for the host to judge (P54)."""
+    workspace.scim.delete(users.ENDPOINT, user.id)
     return Outcome()
 
 
