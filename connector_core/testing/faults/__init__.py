@@ -3,7 +3,7 @@
 ::
 
     exchange.py   a request and its answer, as a fault sees them
-    fault.py      what a fault is, the catalogue, and the middleware
+    catalogue.py  what a fault is, the catalogue of all, and the middleware
     wire.py       connections that break, stall or lie; bodies that are too much; redirects
     replies.py    statuses, errors and headers: 429, 503, credentials, empty and foreign bodies
     listing.py    pages, totals and cursors
@@ -29,8 +29,7 @@ A fault of your own is a function, put into the catalogue by `listed`.
 """
 
 from connector_core.testing.faults import creating, finding, listing, patching, removing, replies, rows, wire
-from connector_core.testing.faults.exchange import Answer, Exchange, Proceed, page, refused, reply
-from connector_core.testing.faults.fault import (
+from connector_core.testing.faults.catalogue import (
     ALL,
     CATALOGUE,
     QUERIES,
@@ -45,6 +44,7 @@ from connector_core.testing.faults.fault import (
     listed,
     remembering,
 )
+from connector_core.testing.faults.exchange import Answer, Exchange, Proceed, page, refused, reply
 
 __all__ = [
     "ALL", "CATALOGUE", "QUERIES", "READS", "WRITES", "Act", "Answer", "Description", "Exchange", "Fault", "Faulty",

@@ -7,8 +7,8 @@ from functools import partial
 
 from attrs import evolve
 
+from connector_core.testing.faults.catalogue import Act, always, listed, put, remembering
 from connector_core.testing.faults.exchange import NOBODY, Answer, Exchange, Proceed, refused, reply
-from connector_core.testing.faults.fault import Act, always, listed, put, remembering
 from connector_core.testing.faults.listing import everything, users
 
 _CREATE = frozenset({"create"})
@@ -61,7 +61,7 @@ def p49_created_and_503(exchange: Exchange, proceed: Proceed) -> Answer | None:
 @listed(_CREATE)
 def p50_created_without_a_body(exchange: Exchange, proceed: Proceed) -> Answer | None:
     """A creation is answered 201, with nothing but a Location."""
-    return _cut_down(exchange, proceed, lambda answer: evolve(answer, body=b""))
+    return _cut_down(exchange, proceed, lambda answer: answer.holding(b""))
 
 
 @listed(_CREATE)

@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
+from connector_core.testing.faults.catalogue import Act, altered, always, listed, remembering
 from connector_core.testing.faults.exchange import NOBODY, Answer, Exchange, Proceed, refused, reply
-from connector_core.testing.faults.fault import Act, altered, always, listed, remembering
 from connector_core.testing.faults.listing import everything, users
 
 _ONE = frozenset({"one"})

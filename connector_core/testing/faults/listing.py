@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import count as numbers
 from typing import Any
 
+from connector_core.testing.faults.catalogue import LISTS, QUERIES, Act, altered, listed, put, remembering
 from connector_core.testing.faults.exchange import Answer, Exchange, Proceed, refused
-from connector_core.testing.faults.fault import LISTS, QUERIES, Act, altered, listed, put, remembering
 
 _FROM_THEIR_LIST = "the list and its total agree with each other in every request"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from connector_core.testing.faults.catalogue import Act, always, listed, put, remembering
 from connector_core.testing.faults.exchange import Answer, Exchange, Proceed, page, refused, reply
-from connector_core.testing.faults.fault import Act, always, listed, put, remembering
 
 _ONE = frozenset({"one"})
 _PATCH = frozenset({"patch"})

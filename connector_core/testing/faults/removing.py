@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from connector_core.testing.faults.catalogue import always, listed, put
 from connector_core.testing.faults.exchange import Answer, Exchange, Proceed, page, refused, reply
-from connector_core.testing.faults.fault import always, listed, put
 
 _BY_ID = frozenset({"one", "patch", "put", "delete"})
 _DELETE = frozenset({"delete"})

@@ -10,8 +10,8 @@ from functools import partial
 from attrs import evolve
 
 from connector_core.clock import rfc3339
+from connector_core.testing.faults.catalogue import ALL, READS, WRITES, Act, altered, listed, put, remembering
 from connector_core.testing.faults.exchange import MEDIA_TYPE, Answer, Exchange, Proceed, page, refused, reply
-from connector_core.testing.faults.fault import ALL, READS, WRITES, Act, altered, listed, put, remembering
 
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
@@ -21,7 +21,7 @@ _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 @listed(ALL)
 def p37_empty_200(exchange: Exchange, proceed: Proceed) -> Answer | None:
     """It is carried out, and the body is empty."""
-    return evolve(proceed(exchange), status=200, body=b"")
+    return evolve(proceed(exchange).holding(b""), status=200)
 
 
 @listed(ALL)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from connector_core.testing.faults.catalogue import READS, altered, put
 from connector_core.testing.faults.exchange import Answer, Exchange, Proceed
-from connector_core.testing.faults.fault import READS, altered, put
 
 User = dict[str, Any]
 

@@ -11,8 +11,8 @@ from functools import cache
 from attrs import evolve
 
 from connector_core.clock import Clock
+from connector_core.testing.faults.catalogue import ALL, listed
 from connector_core.testing.faults.exchange import MEDIA_TYPE, Answer, Exchange, Proceed, page, reply
-from connector_core.testing.faults.fault import ALL, listed
 
 Send = Callable[[socket.socket, bytes], None]
 
