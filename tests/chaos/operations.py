@@ -8,8 +8,8 @@ from typing import Any
 from attrs import define, field, frozen
 
 from chaos.oracle import Doubt, Outcome, judge, words
-from chaos.schedule import recover, sync
 from chaos.stage import Picture, Scene, State
+from chaos.syncing import recover, sync
 from connector_core.errors import ConnectorCoreError
 from connector_core.model import Operation
 from connector_core.provision.apply import ApplyReport
@@ -37,9 +37,10 @@ class Cell:
 
     def _listen(self, exchange: Exchange, answer: Answer) -> None:
         if exchange.method in ("POST", "PATCH", "PUT", "DELETE"):
-            readable = not answer.body.strip() or isinstance(answer.document, dict)
+            readable = not answer.body.strip() or (isinstance(answer.document, dict) and b"NaN" not in answer.body)
             odd = bool(answer.send or dict(answer.headers).get("Content-Encoding")) or len(answer.body) > 2**19
-            passing = answer.status >= 500 or 300 <= answer.status < 400
+            said = answer.document.get("status") if isinstance(answer.document, dict) else None
+            passing = answer.status >= 500 or 300 <= answer.status < 400 or str(said).startswith("5")
             self.unheard |= odd or passing or not readable or _about_others(exchange, answer)
 
     def truth(self) -> Picture:
@@ -144,9 +145,10 @@ def _word(
         return
     if operation.error is not None:
         yield from words(operation.error.message)
-    if operation.state == "done" and not so:
+    if operation.state == "done" and not so and not (doubt.lies and not operation.verified):
         yield f"done ({operation.outcome}, verified: {operation.verified}), and it is not so: {operation.warnings}"
-    if operation.state == "failed" and so and not goal(cell.before) and "status" not in doubt.distorts:
+    unreadable = doubt.distorts & {"status", "role"}
+    if operation.state == "failed" and so and not goal(cell.before) and not unreadable and not doubt.lies:
         yield f"failed, and it is so: {operation.error}"
     if operation.state in ("unknown", "sent", "pending") and not cell.unheard:
         yield f"{operation.state}, though the answer came: {operation.error}"

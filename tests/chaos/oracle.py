@@ -23,16 +23,20 @@ class Doubt:
     """What is known to make the picture differ without anybody being able to tell.
 
     ``unseen``: the list leaves people out and nothing shows it, so that newcomers may be missing; ``distorts``: what of
-    a user is shown otherwise than it is.
+    a user is shown otherwise than it is; ``lies``: the answer to a write says the opposite of what was done, and only
+    a read can show it.
     """
 
     unseen: bool = False
+    lies: bool = False
     distorts: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, faults: Iterable[Description]) -> Doubt:
         faults = list(faults)
-        return cls(unseen=any(f.unseen for f in faults), distorts=frozenset().union(*(f.distorts for f in faults)))
+        distorts: frozenset[str] = frozenset().union(*(f.distorts for f in faults))
+        lies = any("passed_over" in f.name or "400_though_done" in f.name for f in faults)
+        return cls(unseen=any(f.unseen for f in faults), distorts=distorts, lies=lies)
 
 
 PUBLISHED = ("complete", "incomplete")

@@ -5,17 +5,25 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from chaos.oracle import Doubt, Outcome, judge
+from chaos.operations import DEEDS, Deed, perform
+from chaos.oracle import Doubt, judge
 from chaos.stage import CHANGES, HTTP, IMPATIENT, Scene, Stage
-from connector_core.errors import ConnectorCoreError
+from chaos.syncing import recover, sync
 from connector_core.testing.faults import CATALOGUE, Fault, fault
 
 SIZES = (5, 8, 13, 20, 30, 40)
-READS = frozenset({"list", "one"})  # what a sync asks for
-CANDIDATES = sorted(name for name, about in CATALOGUE.items() if about.kinds & READS and not about.provoked)
+SYNC = frozenset({"list", "one"})  # what a sync asks for
+OPERATIONS = {deed.name: deed for deed in DEEDS if deed.name not in ("check", "run", "plan")}
+_OPERATING = 0.2  # of schedules that change something instead of reading
+_TEAM = 12  # people of whom enough hold each role
 _RARE = 0.1  # of faults that cost real time
+
+
+def candidates(kinds: frozenset[str]) -> list[str]:
+    """The faults that such requests can meet."""
+    return sorted(name for name, about in CATALOGUE.items() if about.kinds & kinds and not about.provoked)
 
 
 @frozen(kw_only=True)
@@ -29,11 +37,15 @@ class Struck:
     def make(self) -> Fault:
         return fault(self.name, skip=self.skip, times=self.times)
 
+    def __str__(self) -> str:
+        often = "always" if self.times is None else f"{self.times} times"
+        return f"{self.name} ({often}, after {self.skip})"
+
 
 @frozen(kw_only=True)
 class Schedule:
-    """``earlier``: what changed since the first sync; ``meanwhile``: what changes when a listing is asked for the n-th
-    time. A change is what happens and, from 0 to 1, to whom.
+    """``deed``: an operation, or None for a sync. ``earlier``: what changed since the first sync; ``meanwhile``: what
+    changes when a listing is asked for the n-th time. A change is what happens and, from 0 to 1, to whom.
     """
 
     seed: int
@@ -42,17 +54,21 @@ class Schedule:
     workers: int
     synced: bool
     faults: tuple[Struck, ...]
-    earlier: tuple[tuple[str, float], ...]
-    meanwhile: tuple[tuple[int, str, float], ...]
+    earlier: tuple[tuple[str, float], ...] = ()
+    meanwhile: tuple[tuple[int, str, float], ...] = ()
+    deed: str | None = None
 
     @classmethod
     def of(cls, seed: int) -> Schedule:
         rng = random.Random(seed)
+        if rng.random() < _OPERATING:
+            deed = rng.choice(sorted(OPERATIONS))
+            faults = _struck(rng, OPERATIONS[deed].kinds, rng.choice((1, 2, 2, 3)))
+            return cls(seed=seed, people=_TEAM, page_size=5, workers=1, synced=True, faults=faults, deed=deed)
         people = rng.choice(SIZES)
         return cls(
             seed=seed, people=people, page_size=rng.randint(3, 10), workers=rng.choice((1, 1, 1, 1, 2, 4)),
-            synced=rng.random() < 0.85,
-            faults=tuple(_struck(rng) for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3)))),
+            synced=rng.random() < 0.85, faults=_struck(rng, SYNC, rng.choice((0, 1, 1, 1, 2, 2, 3))),
             earlier=tuple((rng.choice(CHANGES), rng.random()) for _ in range(rng.choice((0, 0, 1, 2, people // 3)))),
             meanwhile=tuple(
                 (rng.randint(1, 12), rng.choice(CHANGES), rng.random()) for _ in range(rng.choice((0, 0, 1, 2, 4)))
@@ -63,80 +79,94 @@ class Schedule:
     def doubt(self) -> Doubt:
         return Doubt.of(CATALOGUE[f.name] for f in self.faults)
 
+    def smaller(self) -> list[Schedule]:
+        """The same without one of its faults or changes."""
+        return [
+            evolve(self, **{field: values[:n] + values[n + 1 :]})
+            for field in ("faults", "earlier", "meanwhile")
+            for values in (getattr(self, field),)
+            for n in range(len(values))
+        ]
 
-def _struck(rng: random.Random) -> Struck:
-    weights = [_RARE if "silent" in name else 1.0 for name in CANDIDATES]
-    (name,) = rng.choices(CANDIDATES, weights)
-    times = CATALOGUE[name].times or rng.choice((1, 2, 4, None, None))
-    return Struck(name=name, skip=rng.choice((0, 0, 0, 1, 2, 3, 5)), times=times)
+    def __str__(self) -> str:
+        parts = [f"seed {self.seed}: {self.deed or 'sync'} of {self.people} people, {self.page_size} a page"]
+        parts += [f"{self.workers} workers"] if self.workers > 1 else []
+        parts += [] if self.synced else ["never synced before"]
+        parts += [f"fault {struck}" for struck in self.faults]
+        parts += [f"before: {what} {who:.3f}" for what, who in self.earlier]
+        parts += [f"at listing {when}: {what} {who:.3f}" for when, what, who in self.meanwhile]
+        return "; ".join(parts)
+
+
+def _struck(rng: random.Random, kinds: frozenset[str], count: int) -> tuple[Struck, ...]:
+    """Of faults that say 404 of anything at most one: two of them together can make anybody look gone."""
+    names, struck = candidates(kinds), []
+    for _ in range(count):
+        (name,) = rng.choices(names, [_RARE if "silent" in name else 1.0 for name in names])
+        times = CATALOGUE[name].times or rng.choice((1, 2, 4, None, None))
+        struck.append(Struck(name=name, skip=rng.choice((0, 0, 0, 1, 2, 3, 5)), times=times))
+        if _says_404(name):
+            names = [other for other in names if not _says_404(other)]
+    return tuple(struck)
+
+
+def _says_404(name: str) -> bool:
+    return "404" in name or "not_routed" in name
 
 
 @frozen(kw_only=True)
 class Run:
-    """What came of a schedule."""
+    """What came of a schedule. ``outcome``: how the sync ended, or the state of the operation."""
 
     schedule: Schedule
-    outcome: Outcome
+    outcome: str
     fired: dict[str, int]
     violations: tuple[str, ...]
-    seconds_of_the_clock: float
-    requests: int
+    seconds_of_the_clock: float = 0.0
 
 
 def play(stage: Stage, schedule: Schedule) -> Run:
-    """Sync under the faults, and judge; then once more with nothing wrong, which must put everything right.
+    """Sync or operate under the faults, and judge."""
+    http = IMPATIENT if any("silent" in f.name for f in schedule.faults) else HTTP
+    faults = [struck.make() for struck in schedule.faults]
+    with stage.scene(schedule.people, synced=schedule.synced, http=http, page_size=schedule.page_size) as scene:
+        began = scene.clock.monotonic()
+        if schedule.deed is not None:
+            outcome, violations = _operate(scene, OPERATIONS[schedule.deed], faults, schedule)
+        else:
+            outcome, violations = _sync(scene, faults, schedule)
+        fired = {f.name: f.fired for f in faults}
+        took = scene.clock.monotonic() - began
+    return Run(schedule=schedule, outcome=outcome, fired=fired, violations=tuple(violations), seconds_of_the_clock=took)
+
+
+def _operate(scene: Scene, deed: Deed, faults: list[Fault], schedule: Schedule) -> tuple[str, list[str]]:
+    scene.lay(faults)
+    violations = perform(scene, deed, schedule.doubt)
+    operations = scene.connection.operations(limit=1)
+    return f"operation {operations[0].state}" if operations else "operation refused", violations
+
+
+def _sync(scene: Scene, faults: list[Fault], schedule: Schedule) -> tuple[str, list[str]]:
+    """Then once more with nothing wrong, which must put everything right.
 
     Of complete ones only each third is synced once more: that takes as long as all the rest.
     """
-    http = IMPATIENT if any("silent" in f.name for f in schedule.faults) else HTTP
-    with stage.scene(schedule.people, synced=schedule.synced, http=http, page_size=schedule.page_size) as scene:
-        for what, who in schedule.earlier:
-            scene.change(what, who)
-        before = scene.picture()
-        scene.ledger.begin()
-        faults = [struck.make() for struck in schedule.faults]
-        scene.lay(faults, _drift(scene, schedule))
-        began = scene.clock.monotonic()
-        outcome, requests = sync(scene, workers=schedule.workers)
-        took = scene.clock.monotonic() - began
-        violations = judge(before, scene.picture(), scene.ledger, outcome, schedule.doubt)
-        violations += (
-            [f"{outcome.status} took {took:.0f} s for {requests} requests"] if _too_long(took, requests) else []
-        )
-        if outcome.status != "complete" or schedule.seed % 3 == 0:
-            scene.lay([])
-            violations += recover(scene)
-        fired = {f.name: f.fired for f in faults}
-        return Run(
-            schedule=schedule, outcome=outcome, fired=fired, violations=tuple(violations), seconds_of_the_clock=took,
-            requests=requests,
-        )  # fmt: skip
-
-
-def sync(scene: Scene, **more: Any) -> tuple[Outcome, int]:
-    """Sync; how it ended, and how many requests it took. An exception that is not ours goes through."""
-    try:
-        report = scene.connection.sync(**more)
-    except ConnectorCoreError as error:
-        report = error.report
-        if report is None:
-            return Outcome(status="failed", reason=error.message), 0
-        assert report.sync.status in ("failed", "interrupted"), report
-        return Outcome(status=report.sync.status, reason=error.message), report.sync.requests
-    return Outcome(status=report.sync.status, reason=report.sync.reason or ""), report.sync.requests
-
-
-def recover(scene: Scene) -> list[str]:
-    """With nothing wrong any more, the next sync is complete and right, where a person accepts what was held."""
+    for what, who in schedule.earlier:
+        scene.change(what, who)
+    before = scene.picture()
     scene.ledger.begin()
-    outcome, _ = sync(scene)
-    if outcome.status == "held":
-        outcome, _ = sync(scene, accept_removals=True)
-    if outcome.status != "complete":
-        return [f"with nothing wrong any more: {outcome.status}, {outcome.reason}"]
-    picture = scene.picture() or {}
-    wrong = {id for id in {*picture, *scene.ledger.now} if picture.get(id) != scene.ledger.now.get(id)}
-    return [f"{id}: {picture.get(id)} after recovery, is {scene.ledger.now.get(id)}" for id in sorted(wrong)]
+    scene.lay(faults, _drift(scene, schedule))
+    began = scene.clock.monotonic()
+    outcome, requests = sync(scene, workers=schedule.workers)
+    took = scene.clock.monotonic() - began
+    violations = judge(before, scene.picture(), scene.ledger, outcome, schedule.doubt)
+    if _too_long(took, requests):
+        violations.append(f"{outcome.status} took {took:.0f} s for {requests} requests")
+    if outcome.status != "complete" or schedule.seed % 3 == 0:
+        scene.lay([])
+        violations += recover(scene)
+    return outcome.status, violations
 
 
 def _drift(scene: Scene, schedule: Schedule) -> Any:
