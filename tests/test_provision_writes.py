@@ -414,7 +414,7 @@ def test_p54_a_failure_that_cannot_be_looked_into_is_unknown(here: Scene) -> Non
     """A 500 to a removal proves nothing either way where nothing can be read: it is found out later."""
     here.connection.sync()
     here.faults.on("DELETE", after(answer(500, NO)))
-    here.faults.on("GET", answer(404), path=f"/Users/{here.id(BOB)}")
+    here.faults.on("GET", HTML_404, path=f"/Users/{here.id(BOB)}")
     operation = here.connection.delete_account(BOB, yes=True)
     assert (operation.state, here.picture()[BOB]) == ("unknown", "viewer")
     here.faults.rules.clear()
