@@ -10,6 +10,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 
+def whole(text: str) -> str:
+    """Text that a file, a store and a terminal can take: half a character of somebody else's becomes ``?``."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 class ConnectorCoreError(Exception):
     """The root. ``message`` says what and where, ``hint`` what to do next (or is None)."""
 
@@ -22,9 +27,9 @@ class ConnectorCoreError(Exception):
     report: Any = None  # what had come of it until then, such as the `SyncReport` of a sync that failed
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        super().__init__(whole(message))
+        self.message = whole(message)
+        self.hint = hint and whole(hint)
 
     def __str__(self) -> str:
         return self.message

@@ -7,6 +7,7 @@ ones, and stops at the first plugin that fails on import. So each plugin gets a 
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -97,10 +98,10 @@ class Connector:
 
     def sync_resource(self, client: Any, resource: Resource) -> Page | None:
         answer = self._call("sync_resource", client=client, resource=resource)
-        return None if answer is None else self._page("sync_resource", answer)  # None: proven gone
+        return None if answer is None else self._alone("sync_resource", answer)  # None: proven gone
 
     def find_account(self, client: Any, login: str) -> Page:
-        return self._page("find_account", self._ask("find_account", Page, client=client, login=login))
+        return self._alone("find_account", self._ask("find_account", Page, client=client, login=login))
 
     def create_account(self, client: Any, account: NewAccount) -> Outcome:
         return self._outcome("provision_create_account", client=client, account=account)
@@ -152,7 +153,7 @@ class Connector:
     def _outcome(self, hook: str, **arguments: Any) -> Outcome:
         outcome = self._ask(hook, Outcome, **arguments)
         if outcome.after is not None:
-            self._page(hook, outcome.after)
+            self._alone(hook, outcome.after)
         return outcome
 
     def _page(self, hook: str, page: Page) -> Page:
@@ -167,6 +168,18 @@ class Connector:
                 raise self._broken(hook, f"a resource whose key is {r.type!r}, {r.id!r}; both must be texts")
             if r.profile and not _is_json(r.profile):
                 raise self._broken(hook, f"{r.key} with a profile that is not JSON")
+        if not all(map(_is_number, (page.total, *(cursor.index for cursor in page.next)))):
+            raise self._broken(hook, "a total or an index that is no number of rows")
+        return page
+
+    def _alone(self, hook: str, page: Page) -> Page:
+        """The answer about one account: few enough texts to look at each."""
+        self._page(hook, page)
+        texts = [(*r.key, r.name, r.login, r.email, r.profile) for r in page.resources]
+        try:
+            json.dumps([texts, page.warnings, [row.reason for row in page.rejected]], ensure_ascii=False).encode()
+        except (ValueError, TypeError) as error:
+            raise self._broken(hook, f"what no store can take ({type(error).__name__})") from None
         return page
 
     def _verify(self, hook: str, items: Iterable[object], kind: type) -> None:
@@ -305,6 +318,14 @@ def _is_json(value: object) -> bool:
 
 
 _PLAIN = (str, bool, int)
+
+
+def _is_number(value: object) -> bool:
+    """A number of rows, or none."""
+    return value is None or (type(value) is int and abs(value) <= _MOST)
+
+
+_MOST = 2**53
 
 
 def _from_entry_point(entry: EntryPoint) -> _Found:

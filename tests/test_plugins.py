@@ -24,6 +24,8 @@ from connector_core import (
     Key,
     Manifest,
     NewAccount,
+    Outcome,
+    Page,
     PluginError,
     Resource,
     UnknownName,
@@ -292,6 +294,22 @@ def test_every_answer_is_looked_at(hook: str) -> None:
     """The error names the hook that answered nonsense."""
     connector = Plugins({"p": Talkative()}, entry_point_group=None).connector("p")
     with pytest.raises(PluginError, match=f"{hook} answered"):
+        _ASK[hook](connector)
+
+
+@pytest.mark.parametrize("name", ["half\ud800", b"bytes", {"an": "object"}.keys()])
+@pytest.mark.parametrize("hook", ["sync_resource", "find_account", *(h for h in _ASK if h.startswith("provision_"))])
+def test_no_answer_about_one_account_holds_what_no_store_can_take(hook: str, name: Any) -> None:
+    """It is found at the wall, before anything of it is half written."""
+
+    class Odd(Talkative):
+        pass
+
+    page = Page(resources=(Resource(type="user", id="1", name=name),))
+    answer = Outcome(after=page) if hook.startswith("provision_") else page
+    setattr(Odd, hook, hookimpl(lambda self: answer))
+    connector = Plugins({"p": Odd()}, entry_point_group=None).connector("p")
+    with pytest.raises(PluginError, match=f"{hook} answered what no store can take"):
         _ASK[hook](connector)
 
 

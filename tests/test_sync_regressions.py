@@ -15,16 +15,20 @@ from sync_kit import (
     Script,
     Site,
     connect,
+    editor,
     first,
     group,
     member,
     membership,
+    messages,
+    picture,
     user,
     users,
 )
 
 from connector_core.clock import SystemClock
-from connector_core.model import Cursor, EntitlementKey, Key, Page
+from connector_core.errors import ApplicationError, PluginError, ProtocolError
+from connector_core.model import Cursor, EntitlementKey, Key, Page, Rejected
 from connector_core.store.connections import EntitlementRows, new_event
 from connector_core.store.database import open_writer, transaction
 from connector_core.store.follow import Follower, Now
@@ -142,3 +146,55 @@ def test_the_picture_and_its_rows_are_of_one_moment(db: Path) -> None:
             assert reader.picture() == picture
         now, rows = connection.view()
         assert (now.event, len(rows)) == ((picture.event or 0) + 1, 4)
+
+
+ODD = {
+    "half a character in a name": Page(resources=(user("ada", name="x\ud800"),)),
+    "half a character in an id": Page(resources=(user("a\ud800"),), grants=(editor("a\ud800"),)),
+    "half a character in a profile": Page(resources=(user("ada", profile={"k": "\ud800"}),)),
+    "half a character in a position": Page(resources=(user("ada"),), next=(Cursor("users", "\ud800"),)),
+    "no number in a position": Page(resources=(user("ada"),), next=(Cursor("users", float("nan")),)),
+    "bytes for a name": Page(resources=(user("ada", name=b"x"),)),
+    "an object for a name": Page(resources=(user("ada", name={}),)),
+    "a total of 10^30": Page(resources=(user("ada"),), total=10**30),
+    "a broken total": Page(resources=(user("ada"),), total=1.5),  # type: ignore[arg-type]
+    "an index of 10^30": Page(resources=(user("ada"),), next=(Cursor("users", 1, 10**30),)),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_page_that_no_store_can_take_is_the_plugins_fault(db: Path, odd: str) -> None:
+    """Said as that, with its name; nothing of the page is kept, the old picture stands, the next sync is a new one."""
+    script = Script({None: first("users"), ("users", 0): users("ada")})
+    script.connect(db).sync()
+    before = picture(script.connect(db))
+    script.pages["users", 0] = ODD[odd]
+    with pytest.raises(PluginError, match="the plugin script broke its contract") as caught:
+        script.connect(db).sync()
+    assert caught.value.report.sync.status == "failed"
+    assert picture(script.connect(db)) == before
+    script.pages["users", 0] = users("ada", "bo")
+    report = script.connect(db).sync()
+    assert (report.sync.status, report.sync.resumed, report.counts.user) == ("complete", False, 2)
+
+
+def test_half_a_character_in_an_error_is_told_and_kept_without_it(db: Path) -> None:
+    """Warnings, reasons and errors are for people to read: what cannot be written becomes a question mark."""
+    rejected = Rejected(reason="bad\ud800")
+    page = users("ada", warnings=("odd\ud800",), rejected=(rejected,))
+    script = Script({None: first("users"), ("users", 0): page})
+    connection = script.connect(db)
+    assert connection.sync().sync.status == "incomplete"
+    assert "odd?" in messages(connection) and "bad?" in messages(connection)
+    script.pages["users", 0] = ApplicationError("down\ud800", hint="wait\ud800")
+    with pytest.raises(ApplicationError, match=r"down\?"):
+        script.connect(db).sync()
+    assert script.connect(db).syncs()[0].reason == "down?"
+
+
+def test_p13_a_cursor_that_cannot_be_sent_back_is_the_servers_fault(db: Path) -> None:
+    """Half a character as nextCursor: a protocol error (exit 5), not a mistake of the program's."""
+    with Site(3) as site:
+        site.after = lambda asked, document: {**document, "nextCursor": "a\ud800"}
+        with pytest.raises(ProtocolError, match="nextCursor"):
+            connect(db, site).sync()

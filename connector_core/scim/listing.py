@@ -8,7 +8,7 @@ from attrs import frozen
 
 from connector_core.errors import ProtocolError
 from connector_core.model import Json
-from connector_core.scim.reading import Row
+from connector_core.scim.reading import Row, to_text
 
 
 @frozen(kw_only=True)
@@ -44,6 +44,8 @@ def parse(document: dict[str, Any]) -> ListReply:
     if rows is None and total is None and "resources" not in map(str.casefold, document):
         raise ProtocolError("the reply to a query is no list: it has neither Resources nor totalResults")
     cursor = envelope.get("nextCursor")
+    if isinstance(cursor, str) and to_text(cursor) != cursor:
+        raise ProtocolError("the reply to a query holds a nextCursor that cannot be sent back")
     return ListReply(rows=rows or [], total=_count(total), next_cursor=cursor if isinstance(cursor, str) else None)
 
 

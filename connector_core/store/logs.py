@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact
+from connector_core.errors import whole
 from connector_core.model import LEVELS, Json, Level, LogLine
 
 KEPT_DAYS = 90.0
@@ -62,7 +63,7 @@ class LogBuffer:
         return bool(self._lines)
 
     def _append(self, level: Level, message: str, data: dict[str, Json]) -> None:
-        self._lines.append((rfc3339(self._clock.now()), level, self._mask(message), compact(data)))
+        self._lines.append((rfc3339(self._clock.now()), level, whole(self._mask(message)), compact(data)))
 
 
 def lines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Self
@@ -28,6 +29,7 @@ from connector_core.sync.guard import Guard
 from connector_core.sync.pacing import Pace
 from connector_core.sync.readers import Read, Readers
 
+_UNSTORABLE = (ValueError, OverflowError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 _TICK = 0.1  # real seconds between looks at the cancel switch
 
 
@@ -183,7 +185,12 @@ class Reading:
     def _commit_page(self, read: Read) -> ConnectorCoreError | None:
         assert read.page is not None
         self._log_troubles(read.page)
-        fresh = self._staging.commit_page(read.task, read.page, read.asked, self.new_requests())
+        try:
+            fresh = self._staging.commit_page(read.task, read.page, read.asked, self.new_requests())
+        except _UNSTORABLE as error:  # nothing of it was kept; looking at every text beforehand would cost more
+            name = self._means.connector.name
+            where = f"a page of {read.task.stream!r} holds what no store can take ({type(error).__name__})"
+            raise PluginError(f"the plugin {name} broke its contract: {where}") from error
         now, total = self._progress, read.page.total
         self._progress = evolve(
             now, pages=now.pages + 1, resources=now.resources + fresh, total=now.total if total is None else total
