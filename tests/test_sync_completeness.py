@@ -192,7 +192,7 @@ def test_the_last_total_is_the_one_that_came_last(db: Path) -> None:
     beginning = users("ada", "bo", "cy", total=4, span=Span(1, 3, "ada", "cy"))
     beginning = evolve(beginning, next=(Cursor("users", 1, 3), Cursor("users", 2, 4)))
     script = Script({None: first("users"), ("users", 0): beginning, ("users", 1): middle, ("users", 2): end})
-    script.workers = 2
+    script.workers = 4  # two in flight, also where the pace was taken back by one
     report = script.connect(db).sync()
     assert (report.sync.status, report.sync.reason, report.counts.user) == ("complete", None, 5)
     assert script.asked.count(("users", 0)) == 2
