@@ -179,8 +179,10 @@ class Host:
         return look(config, self._state_path(connection), self._context.clock)
 
     @contextmanager
-    def renaming(self, name: str, new: str) -> Iterator[None]:
+    def renaming(self, name: str, new: str) -> Iterator[bool]:
         """Let the history of a connection go over to another name, if what is done inside succeeds.
+
+        Gives whether there is any.
 
         Where each connection has a state file of its own (``{connection}``), the history stays in the earlier file.
 
@@ -189,7 +191,7 @@ class Host:
         """
         path = self._state_path(name)
         if path != self._state_path(new) or not path.exists():
-            yield
+            yield False
             return
         from connector_core.store.connections import rename_connection
         from connector_core.store.database import explained, open_writer, transaction
@@ -199,8 +201,7 @@ class Host:
             explained(path), closing(open_writer(path)) as db, exclusive(path, db, name, self._context.clock),
             transaction(db),
         ):  # fmt: skip
-            rename_connection(db, name, new)
-            yield
+            yield rename_connection(db, name, new)
 
     def backup(self, target: Path, *, connection: str | None = None, force: bool = False) -> int:
         """Copy the state into ``target``, also while it is in use; gives the size of the copy in bytes.

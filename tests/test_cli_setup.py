@@ -16,6 +16,8 @@ import pytest
 from cli_kit import PROGRAM, TOKEN, Done, Home, workspace
 from terminal_kit import at_terminal
 
+from connector_core.config_file import ConfigFile
+
 WRONG = "a-token-of-somewhere-else"
 KEYRING = """\
 import json, os, pathlib
@@ -382,6 +384,18 @@ def test_a_renamed_connection_keeps_its_history_and_its_secret(configured: Home)
     assert configured("access", "whimsical").code == 6
     assert configured("remove", "design", "--yes").code == 0
     assert not secret_of(configured).exists()
+
+
+def test_a_rename_that_died_half_way_is_finished_by_the_same_again(configured: Home) -> None:
+    """The file was written and the history not yet moved: nothing is lost, and nobody else's is taken for it."""
+    with workspace(3) as there:
+        assert configured("configure", "whimsical", f"base_url={there.url}").code == 0
+        assert configured("run", "whimsical").code == 0
+        ConfigFile(config_of(configured)).rename("whimsical", "design", "whimsical")
+        assert configured("rename", "whimsicall", "design").code == 2
+        assert configured("rename", "whimsical", "design").code == 0
+        assert len(configured("access", "design", "--json").document["access"]) == 3
+    assert configured("rename", "whimsical", "design").code == 2
 
 
 def test_no_rename_onto_another_history(configured: Home) -> None:

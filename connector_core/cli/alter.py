@@ -69,11 +69,14 @@ def configure(
 def rename(options: Options, connection: str, new: str) -> None:
     """Give a connection another name; its history goes along."""
     with options.host() as host:
-        config = host.connection(connection).config
+        known = host.configuration.connections
+        half_done = connection not in known and new in known  # the last one died before the history went along
+        config = host.connection(new if half_done else connection).config
         host.configuration.names([config.connector, new])
         host.connection(new, connector=config.connector)  # a name that can be one
-        with host.renaming(connection, new):
-            file_of(host).rename(connection, new, config.connector)
+        with host.renaming(connection, new) as went_along:
+            if not (half_done and went_along):
+                file_of(host).rename(connection, new, config.connector)
     _told(options, {"connection": new, "before": connection}, f"{connection} is now {new}")
 
 

@@ -25,14 +25,14 @@ def find_connection(db: sqlite3.Connection, name: str) -> sqlite3.Row | None:
     return row
 
 
-def rename_connection(db: sqlite3.Connection, name: str, new: str) -> None:
-    """Let everything of a connection belong to another name.
+def rename_connection(db: sqlite3.Connection, name: str, new: str) -> bool:
+    """Let everything of a connection belong to another name; whether there was anything.
 
     :raises UsageError: something belongs to that name already.
     """
     if find_connection(db, name) is not None and find_connection(db, new) is not None:
         raise UsageError(f"the state holds a history of {new!r} already", hint="choose a name that was never used")
-    db.execute("UPDATE connections SET name = ? WHERE name = ?", (new, name))
+    return db.execute("UPDATE connections SET name = ? WHERE name = ?", (new, name)).rowcount > 0
 
 
 def name_holder(db: sqlite3.Connection, name: str, holder: str) -> None:
