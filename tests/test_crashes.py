@@ -100,6 +100,41 @@ def test_a_sync_killed_while_it_publishes_is_published_once(victims: Victims, me
     assert deaths >= CHUNK // 2
 
 
+def lose_power(db: Path, rng: random.Random) -> bool:
+    """What was written last and not yet made durable is lost, or is garbage; whether there was anything to lose."""
+    log = db.with_name(f"{db.name}-wal")
+    db.with_name(f"{db.name}-shm").unlink(missing_ok=True)
+    if not log.exists() or not (written := log.read_bytes()):
+        return False
+    kept = rng.randint(0, len(written))
+    log.write_bytes(written[:kept] + rng.randbytes(rng.choice((0, 0, 24, 4096, len(written) - kept))))
+    return True
+
+
+@seeds(1, 5)
+def test_a_sync_whose_last_writes_were_lost_ends_right(victims: Victims, memory: Path, chunk: int) -> None:
+    """As a loss of power leaves it: SQLite's log ends anywhere, with garbage behind it. Whole, and gone on with."""
+    lost = 0
+    for seed in range(9000 + chunk * CHUNK, 9000 + (chunk + 1) * CHUNK):
+        rng = random.Random(seed)
+        folder = memory / str(seed)
+        folder.mkdir()
+        with Site(rng.randint(18, 45)) as site:
+            twins = Twins(folder, site, seed)
+            undisturbed = victims.run("sync", **twins.job(twins.twin, 1))["said"]
+            for _ in range(2):
+                doom = Doom(kind="statement", at=rng.randint(1, undisturbed["statements"]))
+                victims.run("sync", doom, **twins.job(twins.db, rng.choice((1, 3))))
+                lost += lose_power(twins.db, rng)
+                assert_sound(twins.db)
+                assert picture(connect(twins.db, site)) in (twins.before, site.users()), (seed, doom)
+            assert connect(twins.db, site, page_size=5).sync().sync.status == "complete", seed
+            assert picture(connect(twins.db, site)) == site.users(), seed
+            assert twins.since(twins.db) == twins.since(twins.twin), seed
+            assert_sound(twins.db)
+    assert lost >= CHUNK
+
+
 # -- plans carried out -----------------------------------------------------------------------------------------------
 
 
