@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,6 @@ from connector_core.testing.faults import CATALOGUE, fault
 
 SCHEDULES = 600
 TESTS = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(Path(folder))
-        yield stage
-        stage.close()
 
 
 @pytest.mark.parametrize("part", range(4))

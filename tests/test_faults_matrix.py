@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,14 +43,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "p20_nested_refused": {"patch_style": "nested"},
     "p20_flat_refused": {"patch_style": "flat"},
 }
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(Path(folder))
-        yield stage
-        stage.close()
 
 
 def _expected(about: Description, deed: Deed) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,14 +33,6 @@ def test_every_number_is_borne_by_a_test_or_explained() -> None:
     explained = set(re.findall(r"\bP\d\db?\b", RELIABILITY.read_text("utf-8").partition("## Servers\n")[2]))
     assert [number for number in NUMBERS if number not in borne | explained] == []
     assert "P79" not in borne
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(Path(folder))
-        yield stage
-        stage.close()
 
 
 @pytest.fixture
