@@ -183,7 +183,7 @@ def resolve(config: ConnectionConfig, settings: type, *, sandbox_address: str | 
         if s.name in found and s.name not in values:
             values[s.name] = _convert(s, found[s.name], config)
         elif s.required and s.name not in values:
-            raise _missing(s, config)
+            raise _missing(s, config, known)
     return _made(settings, values, found, config.name)
 
 
@@ -285,13 +285,14 @@ def _from_environment(name: str, keys: Iterable[str], environ: Mapping[str, str]
     return {k: Value(environ[v], "environment", f"${v}") for k, v in variables.items() if environ.get(v)}
 
 
-def _missing(setting: Setting, config: ConnectionConfig) -> ConfigurationError:
+def _missing(setting: Setting, config: ConnectionConfig, known: Iterable[str]) -> ConfigurationError:
     form = '{ file = "..." }' if setting.secret else "..."
     mine = variable(config.name, setting.name)
     places = [f"the environment variable {mine}"]
     if config.file is not None:
         places.append(f"{setting.name} under [connections.{config.name}] in {config.file}")
-    set_ones = [key for key in config.environ if key.startswith(_PREFIX) and config.environ[key]]
+    ours = {variable(config.name, name) for name in (*known, *RESERVED)}
+    set_ones = [key for key in config.environ if key.startswith(_PREFIX) and config.environ[key] and key not in ours]
     near = get_close_matches(mine, set_ones, 1, 0.8)
     hint = (
         f"set the variable, or write `{setting.name} = {form}` into the file; "

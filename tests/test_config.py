@@ -323,6 +323,14 @@ def test_names_may_be_what_people_call_things(name: str) -> None:
     assert ConnectionConfig(name=name, connector="whimsical").name == name
 
 
+def test_a_setting_of_its_own_is_no_misspelling_of_a_missing_one(tmp_path: Path) -> None:
+    """Who set the page size did not mean the token."""
+    environ = {"CONNECTOR_CORE_WHIMSICAL_PAGE_SIZE": "50", "CONNECTOR_CORE_WHIMSICAL_MANAGED": "true"}
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(load(tmp_path, "", environ).connection("whimsical", CONNECTORS), Settings)
+    assert "misspelling" not in str(caught.value.hint)
+
+
 def test_no_other_connection_is_named_like_a_sandbox(tmp_path: Path) -> None:
     """`run x --sandbox` must never reach an application."""
     text = "[connections.whimsical-sandbox]\nconnector = 'other'"

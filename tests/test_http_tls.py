@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -160,6 +162,17 @@ def test_credentials_of_a_proxy_go_to_the_proxy_alone(ca: trustme.CA, ca_file: s
     assert "proxy-authorization" not in application.seen[0].headers
 
 
+def test_a_proxys_password_may_hold_what_addresses_must_quote() -> None:
+    """``p@ss:w/rd%`` is written with percent signs in an address, and sent as it is."""
+    with serving(then_close(reply(407))) as proxy:
+        environ = {"HTTPS_PROXY": f"http://ada:p%40ss%3Aw%2Frd%25@127.0.0.1:{proxy.port}"}
+        with using(environ=environ) as client, pytest.raises(Unreachable):
+            client.request("GET", "https://api.example.com/")
+        assert client.mask("p@ss:w/rd%") == client.mask("p%40ss%3Aw%2Frd%25") == "***"
+    sent = base64.b64decode(proxy.seen[0].headers["proxy-authorization"].removeprefix("Basic "))
+    assert sent == b"ada:p@ss:w/rd%"
+
+
 @pytest.mark.parametrize("no_proxy", ["localhost", "unrelated.example.org", "*", ""])
 def test_loopback_is_never_proxied(ca: trustme.CA, ca_file: str, no_proxy: str) -> None:
     """This machine is reached directly, also over https."""
@@ -192,6 +205,16 @@ def test_p74_a_proxy_that_repeats_its_password_gives_it_to_nobody() -> None:
     ):
         client.request("GET", "https://api.example.com/")
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://me:s3cr3t@[::1", "http://me:s3cr3t@a:99999", "me:s3cr3t@a:b", "http://me:s3cr3t\u20ac@a:1"]
+)
+def test_p74_a_proxy_that_is_not_understood_is_not_quoted(proxy: str) -> None:
+    """A mistake of the configuration, found before anything leaves; a password may stand in it."""
+    with using(environ={"HTTPS_PROXY": proxy}) as client, pytest.raises(ConfigurationError, match="proxy") as caught:
+        client.request("GET", "https://api.example.com/")
+    assert "s3cr3t" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_proxy_that_cannot_be_reached_is_told() -> None:

@@ -6,8 +6,10 @@ import ssl
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import urllib3
+from urllib3.exceptions import LocationParseError
 from urllib3.util import Timeout, Url, make_headers, parse_url
 
 from connector_core.errors import ConfigurationError
@@ -54,10 +56,16 @@ class Transport:
         context = tls_context(self._environ) if scheme == "https" else None
         if proxy is None:
             return urllib3.PoolManager(maxsize=self._pool_size, ssl_context=context)
-        credentials = parse_url(proxy).auth
-        headers = make_headers(proxy_basic_auth=credentials) if credentials else {}
-        self._mask.learn_headers(headers)
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, maxsize=self._pool_size, ssl_context=context)
+        try:
+            credentials = parse_url(proxy).auth
+            headers = make_headers(proxy_basic_auth=unquote(credentials)) if credentials else {}
+            self._mask.learn_headers(headers)
+            return urllib3.ProxyManager(proxy, proxy_headers=headers, maxsize=self._pool_size, ssl_context=context)
+        except (LocationParseError, UnicodeEncodeError):  # their words would quote a password
+            raise ConfigurationError(
+                "the proxy named by the environment is not understood",
+                hint="HTTPS_PROXY and ALL_PROXY take addresses such as http://proxy.example.com:3128.",
+            ) from None
 
 
 def send(

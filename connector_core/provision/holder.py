@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from connector_core.sync.lock import unusable
+
 
 class Holders:
     """The lock files of sittings, beside the state file."""
@@ -19,16 +21,23 @@ class Holders:
 
     @contextmanager
     def sitting(self) -> Iterator[str]:
-        """Hold a lock of one's own; gives its name. Files that the dead left behind are swept away."""
+        """Hold a lock of one's own; gives its name. Files that the dead left behind are swept away.
+
+        :raises StateError: there is no room for it.
+        """
         for file in self._state.parent.glob(f"{glob.escape(self._state.name)}.*.holder"):
             self.is_alive(file.name.removeprefix(f"{self._state.name}.").removesuffix(".holder"))
         name = uuid.uuid4().hex
         lock = self._lock(name)
-        with lock:
-            try:
-                yield name
-            finally:
-                self._file(name).unlink(missing_ok=True)
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise unusable(lock, error) from error
+        try:
+            yield name
+        finally:
+            self._file(name).unlink(missing_ok=True)
+            lock.release()
 
     def is_alive(self, name: str) -> bool:
         """Whether that sitting goes on, in whatever process; if not, its file goes."""
@@ -39,6 +48,8 @@ class Holders:
             lock.acquire(timeout=0)
         except Timeout:
             return True
+        except OSError:  # a folder, say: nobody holds that
+            return False
         self._file(name).unlink(missing_ok=True)
         lock.release()
         return False

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connector_core.errors import StateError
+from connector_core.errors import StateError, UsageError
 
 APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
 NEWEST = 4  # how many migrations there are; kept in PRAGMA user_version
@@ -71,6 +71,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise _unusable(path, error) from error
+    except OverflowError as error:  # raised where a number is bound
+        raise UsageError("a number is larger than any that the state can hold") from error
     except sqlite3.DatabaseError as error:
         if type(error) is not sqlite3.DatabaseError:  # its subclasses are faults of this program
             raise

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from connector_core.clock import Clock, rfc3339
-from connector_core.errors import Busy
+from connector_core.errors import Busy, StateError
+from connector_core.files import what_is_wrong
 from connector_core.store.connections import find_connection, name_holder
 
 _PATIENCE = 0.2  # seconds: a look by `is_held` is no reason to give up
@@ -24,6 +25,7 @@ def exclusive(path: Path, db: sqlite3.Connection, connection: str, clock: Clock)
     """Hold the connection's lock beside the state file ``path``.
 
     :raises Busy: another process holds it; the message names it.
+    :raises StateError: it cannot be held.
     """
     lock = _lock(path, connection)
     try:
@@ -34,6 +36,8 @@ def exclusive(path: Path, db: sqlite3.Connection, connection: str, clock: Clock)
         raise Busy(
             f"{connection} is being synced or changed by {holder}", hint="wait until it has ended, or stop it"
         ) from None
+    except OSError as error:
+        raise unusable(lock, error) from error
     try:
         me = f"process {os.getpid()} on {socket.gethostname()} since {rfc3339(clock.now())}"
         name_holder(db, connection, me)
@@ -51,8 +55,18 @@ def is_held(path: Path, connection: str) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError as error:
+        raise unusable(lock, error) from error
     lock.release()
     return False
+
+
+def unusable(lock: BaseFileLock, error: OSError) -> StateError:
+    """There is something else in the place of the lock, or no room for it."""
+    return StateError(
+        f"cannot use the lock {lock.lock_file}: {what_is_wrong(error)}",
+        hint="it is a plain file beside the state, which may be deleted while nothing runs",
+    )
 
 
 def _lock(path: Path, connection: str) -> FileLock:

@@ -1,0 +1,87 @@
+"""Where a lock should be lies something else, and numbers are larger than any: clear errors and the right exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from connector_core import Host
+from connector_core.cli.program import run
+from connector_core.errors import StateError, UsageError
+
+SANDBOX = "whimsical-sandbox"
+
+
+def folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.mkdir()
+
+
+def dangling(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to("nowhere/at/all")
+
+
+def loop(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.name)
+
+
+@pytest.fixture(autouse=True)
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state with a picture of the sandbox."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CONNECTOR_CORE_DB", str(tmp_path / "s.db"))
+    with Host(tmp_path / "s.db") as host:
+        host.connection(SANDBOX).sync()
+    return tmp_path / "s.db"
+
+
+@pytest.mark.parametrize("lay", [folder, dangling, loop], ids=lambda lay: lay.__name__)
+def test_something_else_in_the_place_of_a_lock_is_said(
+    db: Path, capfd: pytest.CaptureFixture[str], lay: Callable[[Path], None]
+) -> None:
+    """Exit 3, naming it and what to do: nobody syncs without the lock."""
+    lock = db.with_name(f"{db.name}.{SANDBOX}.lock")
+    lay(lock)
+    assert run(["run", SANDBOX]) == 3
+    said = capfd.readouterr().err
+    assert f"cannot use the lock {lock}" in said and "may be deleted" in said
+    with pytest.raises(StateError), Host(db) as host:
+        host.connection(SANDBOX).sync()
+    assert run(["access", SANDBOX]) == 0
+
+
+def test_something_else_among_the_sittings_is_in_nobodys_way(db: Path) -> None:
+    """What only looks like the file of somebody who died is left where it is."""
+    odd = db.with_name(f"{db.name}.abc.holder")
+    odd.mkdir()
+    with Host(db) as host:
+        assert host.connection(SANDBOX).grant("viewer", "noah.kim@example.com").state == "done"
+    assert odd.is_dir()
+
+
+HUGE = "9" * 25
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["logs", SANDBOX, HUGE], ["syncs", SANDBOX, "--limit", HUGE], ["operations", SANDBOX, "--limit", HUGE],
+        ["access", SANDBOX, "--at", HUGE], ["changes", SANDBOX, "--from", HUGE],
+        ["prune", SANDBOX, "--keep", HUGE, "--yes"], ["plan", SANDBOX, "--undo", "--apply", HUGE],
+    ],
+    ids=lambda arguments: arguments[0],
+)  # fmt: skip
+def test_a_number_larger_than_any_is_refused(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """Exit 2: no sync and no operation can have it, and no store can look for it."""
+    assert run(arguments) == 2
+    assert "unexpected" not in capfd.readouterr().err
+
+
+def test_a_number_larger_than_any_is_refused_in_programs_too(db: Path) -> None:
+    """The same for who embeds the host."""
+    with Host(db) as host, pytest.raises(UsageError, match="larger than any"):
+        host.connection(SANDBOX).syncs(10**30)
