@@ -319,6 +319,21 @@ def test_p16_empty_pages_without_end_are_cut_and_not_complete(db: Path) -> None:
     assert report.counts.user == 1 and len(endless.asked) < 250
 
 
+@pytest.mark.parametrize("total", [1, 3, None, 10**9])
+def test_p03_p35_rows_without_an_id_end_within_a_budget(db: Path, total: int | None) -> None:
+    """A server that pages nothing, and gives rows that have no id, is not asked for the same a hundred times."""
+
+    def nameless(asked: Asked, document: Document) -> Document:
+        rows = [{"userName": "ada@example.com"}] * (3 if total == 3 else 1)
+        return {"Resources": rows, **({} if total is None else {"totalResults": total})}
+
+    with Site(3) as site:
+        site.after = nameless
+        report = connect(db, site, page_size=10).sync(workers=1)
+        assert report.sync.status == "incomplete" and "rows could not be read" in str(report.sync.reason)
+        assert len(site.listings()) < 30
+
+
 class _Endless(dict[Any, Any]):
     def __init__(self, known: Any, make: Callable[[int], Page]) -> None:
         super().__init__(known)

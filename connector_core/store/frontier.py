@@ -14,6 +14,7 @@ from connector_core.store.database import transaction
 
 NO_STREAM = "*"  # of rows and grants that no stream gave
 _BARREN_PAGES = 100  # pages of a stream that may bring nothing new at all (P08, P16)
+_NAMELESS_PAGES = 10  # pages that may hold nothing but rows without an id: a server may give the same for ever (P03)
 
 
 @frozen
@@ -151,7 +152,7 @@ class Frontier:
                 self._open("page", cursor, 1, root=True)
             elif over or not self._open("page", cursor, task.reading, root=False):  # A -> B -> A is a loop too
                 cut = True
-        if over and (rows == 0 or rows > 2):
+        if over and (rows > 2 or not _names_any(page)):
             # Pages of one or two rows may be covered by both their neighbours, so they prove nothing about later ones.
             self._drop_behind(task)
         return cut
@@ -167,14 +168,14 @@ class Frontier:
     def _walk_is_over(self, task: Task, page: Page, rows: int, fresh: int) -> bool:
         if fresh:
             return False
-        if page.resources or page.grants or any(row.key for row in page.rejected):  # and none of them new (P03)
+        if _names_any(page):  # and none of them new (P03)
             return True
         if page.span is not None and not rows:  # an empty page of a numbered listing
             return True
         mine = (self._sync, task.stream, task.reading)
-        query = "SELECT count(*) FROM frontier WHERE sync = ? AND stream = ? AND reading = ? AND fresh = 0"
-        barren: int = self._db.execute(query, mine).fetchone()[0]
-        return barren >= _BARREN_PAGES
+        which = "frontier WHERE sync = ? AND stream = ? AND reading = ? AND fresh = 0"
+        barren, nameless = self._db.execute(f"SELECT count(*), total(rows > 0) FROM {which}", mine).fetchone()
+        return bool(barren >= _BARREN_PAGES or (rows and nameless >= _NAMELESS_PAGES))
 
     def _open(self, kind: str, cursor: Cursor, reading: int, *, root: bool) -> bool:
         inserted = self._db.execute(
@@ -183,3 +184,8 @@ class Frontier:
             (self._sync, kind, cursor.stream, reading, compact(cursor.position), cursor.index, root),
         )
         return inserted.rowcount == 1
+
+
+def _names_any(page: Page) -> bool:
+    """Whether it names anything at all, if only in a row that cannot be read."""
+    return bool(page.resources or page.grants or any(row.key for row in page.rejected))
