@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connector_core.config import SANDBOX
-from connector_core.errors import Unsupported
+from connector_core.errors import StateError, Unsupported
+from connector_core.files import what_is_wrong
 from connector_core.plugins import Connector
 
 if TYPE_CHECKING:
@@ -47,5 +48,8 @@ class Sandbox:
         return done
 
     def _app(self) -> Any:
-        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StateError(f"cannot use the folder {self._home}: {what_is_wrong(error)}") from error
         return self._connector.sandbox_app(self._home)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +64,38 @@ def test_something_else_among_the_sittings_is_in_nobodys_way(db: Path) -> None:
     with Host(db) as host:
         assert host.connection(SANDBOX).grant("viewer", "noah.kim@example.com").state == "done"
     assert odd.is_dir()
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_nobody_is_called_by_dots(db: Path, name: str) -> None:
+    """Exit 2, and the sandbox's people are all still there."""
+    assert run(["delete-user", SANDBOX, name, "--yes"]) == 2
+    with Host(db) as host:
+        assert host.connection(SANDBOX).sync().changes.total == 0
+
+
+def test_a_file_in_the_place_of_the_sandbox_is_said(db: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Exit 3, naming it."""
+    shutil.rmtree(db.parent / SANDBOX)
+    (db.parent / SANDBOX).touch()
+    assert run(["run", SANDBOX]) == 3
+    assert str(db.parent / SANDBOX) in capfd.readouterr().err
+
+
+def test_a_file_of_a_megabyte_is_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 3: half of it, kept as a token, would be refused by somebody else much later."""
+    monkeypatch.setenv("CONNECTOR_CORE_CONFIG", str(tmp_path / "etc" / "c.toml"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("x" * 2**20))
+    assert run(["add", "whimsical", "--no-check", "--no-keyring"]) == 3
+    assert "longer than" in capfd.readouterr().err
+    assert not (tmp_path / "etc").exists()
+
+
+def test_an_address_of_a_megabyte_is_no_address(capfd: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, as in a CSV."""
+    assert run(["create-user", SANDBOX, "x" * 2**20 + "@example.com"]) == 2
 
 
 HUGE = "9" * 25

@@ -20,6 +20,7 @@ from connector_core.errors import (
     ProtocolError,
     RateLimited,
     StreamExpired,
+    UnknownName,
 )
 from connector_core.http import HttpClient
 from connector_core.model import Secret
@@ -222,6 +223,16 @@ def test_p63_p74_messages_are_short_printable_and_masked(
         client.get("Users", "7")
     where = "GET /scim-v2/Users/7 answered 400"
     assert str(caught.value) == (where if detail is None else f"{where}: {detail}")
+
+
+@pytest.mark.parametrize("id", ["", ".", ".."])
+def test_p27_an_id_of_dots_is_nobodys(server: Scripted, client: ScimClient, id: str) -> None:
+    """An address would make the listing or the whole API of it: nothing is asked, and nothing deleted."""
+    server.will(204)
+    for call in (client.get, client.delete, lambda name, which: client.patch(name, which, {})):
+        with pytest.raises(UnknownName):
+            call("Users", id)
+    assert server.seen == []
 
 
 @pytest.mark.parametrize("before", [b" " * 1_990, b"\n" * 1_995, b"x" * 190, b"\xc3\xa9" * 995])

@@ -145,7 +145,9 @@ class Form:
         if self.asks:
             text = _prompt(f"{setting.name} ({setting.help}; it is not shown)", hide_input=True)
         else:
-            text = sys.stdin.read(_LONGEST_SECRET) if sys.stdin is not None else ""
+            text = sys.stdin.read(_LONGEST_SECRET + 1) if sys.stdin is not None else ""
+        if len(text) > _LONGEST_SECRET:
+            raise ConfigurationError(f"{setting.name} is longer than {_LONGEST_SECRET:,} characters: no secret is")
         if not text.strip():
             raise ConfigurationError(
                 f"{setting.name} is missing ({setting.help})",

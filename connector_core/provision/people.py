@@ -15,7 +15,7 @@ from connector_core.model import EntitlementKey
 
 COLUMNS = ("email", "role", "given_name", "family_name")
 _LARGEST = 16 * 2**20  # bytes: some hundred thousand people
-_LONGEST_EMAIL = 254  # characters (RFC 5321 section 4.5.3.1.3, without the brackets)
+LONGEST_EMAIL = 254  # characters (RFC 5321 section 4.5.3.1.3, without the brackets)
 _SHOWN = 10  # mistakes named in one message
 _HINT = f"the first line names the columns, separated by commas: {', '.join(COLUMNS)}; only email is required"
 
@@ -107,7 +107,7 @@ def _person(columns: list[str], row: list[str], role: FindRole) -> Wanted:
             raise UsageError(f"{name} holds a character that cannot be printed: {cell!r}")
     login = cells["email"].lower()  # W15
     name, at, domain = login.partition("@")
-    if not (name and at and domain) or "@" in domain or " " in login or len(login) > _LONGEST_EMAIL:
+    if not (name and at and domain) or "@" in domain or " " in login or len(login) > LONGEST_EMAIL:
         raise UsageError(f"{cells['email']!r} is no e-mail address" if login else "there is no e-mail address")
     return Wanted(
         login=login, role=role(cells["role"]) if cells.get("role") else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from connector_core.errors import ConfigurationError
+from connector_core.errors import ConfigurationError, UnknownName
 from connector_core.http.address import is_loopback
 
 _HINT = "an address looks like https://api.example.com/scim/v2"
@@ -23,8 +23,13 @@ def base(url: str) -> str:
 
 
 def endpoint(base: str, name: str, id: str | None = None) -> str:
-    """The address of a listing (``Users``) or of one resource in it; the id is quoted whole (P27)."""
+    """The address of a listing (``Users``) or of one resource in it; the id is quoted whole (P27).
+
+    Raises `UnknownName` for an id that no resource can have: of dots an address would make another one.
+    """
     url = f"{base}/{name}"
+    if id in ("", ".", ".."):
+        raise UnknownName(f"no resource can have the id {id!r}")
     return url if id is None else f"{url}/{quote(id, safe='')}"
 
 
