@@ -7,12 +7,14 @@ import os
 import select
 import stat
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from connector_core.errors import ConfigurationError
 
 PATIENCE = 10.0  # seconds that a pipe or a device may stay silent
+LONGEST = 300.0  # seconds that it may take in all
 _CHUNK = 2**18
 
 
@@ -40,12 +42,14 @@ def read_bytes(path: Path, most: int, *, look: Callable[[os.stat_result], None] 
         if look is not None:
             look(about)
         waits = not stat.S_ISREG(about.st_mode) and hasattr(select, "poll")
-        chunks, size = list[bytes](), 0
+        chunks, size, ends = list[bytes](), 0, time.monotonic() + LONGEST
         while chunk := _next(handle, waits):
             chunks.append(chunk)
             size += len(chunk)
             if size > most:
                 raise OSError(errno.EFBIG, f"it is larger than {_sized(most)}", str(path))
+            if waits and time.monotonic() > ends:
+                raise OSError(errno.ETIMEDOUT, f"it did not end within {LONGEST:.0f} s", str(path))
     finally:
         os.close(handle)
     return b"".join(chunks)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,25 @@ def test_a_pipe_into_which_nobody_writes_is_not_waited_for_for_ever(
     monkeypatch.setattr(files, "PATIENCE", 0.02)
     with pytest.raises(OSError, match="nothing came out of it"):
         read_bytes(tmp_path / "pipe", 100)
+
+
+def test_a_pipe_that_never_ends_is_not_read_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little comes out of it at a time."""
+    pipe, stopped = tmp_path / "pipe", threading.Event()
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as file:
+            while not stopped.wait(0.005):
+                file.write(b"x")
+
+    monkeypatch.setattr(files, "LONGEST", 0.05)
+    writer = threading.Thread(target=write)
+    writer.start()
+    with pytest.raises(OSError, match="did not end within"):
+        read_bytes(pipe, 10_000)
+    stopped.set()
+    writer.join()
 
 
 # -- everything that may lie where a file is named -----------------------------------------------------------------

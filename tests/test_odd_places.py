@@ -55,6 +55,7 @@ def test_something_else_in_the_place_of_a_lock_is_said(
     with pytest.raises(StateError), Host(db) as host:
         host.connection(SANDBOX).sync()
     assert run(["access", SANDBOX]) == 0
+    assert run(["status", SANDBOX]) == (3 if lay is folder else 0)
 
 
 def test_something_else_among_the_sittings_is_in_nobodys_way(db: Path) -> None:
@@ -120,3 +121,9 @@ def test_a_number_larger_than_any_is_refused_in_programs_too(db: Path) -> None:
     """The same for who embeds the host."""
     with Host(db) as host, pytest.raises(UsageError, match="larger than any"):
         host.connection(SANDBOX).syncs(10**30)
+
+    def careless(progress: object) -> None:
+        raise OverflowError("of their own")
+
+    with Host(db) as host, pytest.raises(OverflowError, match="of their own"):
+        host.connection(SANDBOX).sync(on_progress=careless)

@@ -71,7 +71,9 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise _unusable(path, error) from error
-    except OverflowError as error:  # raised where a number is bound
+    except OverflowError as error:
+        if "SQLite" not in str(error):  # Python's own words where a number is bound
+            raise
         raise UsageError("a number is larger than any that the state can hold") from error
     except sqlite3.DatabaseError as error:
         if type(error) is not sqlite3.DatabaseError:  # its subclasses are faults of this program
