@@ -23,11 +23,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> None:
     """The program ``connector-core``."""
+    # Pages are many objects that live for a moment and refer to each other in no circle: looking for circles as often
+    # as is usual takes a twentieth of a sync, and of the imports before it.
+    gc.set_threshold(50_000, 20, 100)
     try:
         from connector_core.cli.program import run
 

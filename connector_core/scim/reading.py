@@ -218,8 +218,11 @@ def _address(entry: Json) -> tuple[str | None, bool]:
         return to_text(entry), False
     if not isinstance(entry, dict):
         return None, False
+    value, primary = entry.get("value"), entry.get("primary")
+    if isinstance(value, str) and value and value.isascii() and isinstance(primary, bool):
+        return value, primary  # as it should be; what follows is for the others
     row = Row(entry)
-    primary = entry.get("primary") or row.get("primary")
+    primary = row.get("primary")
     return row.text("value"), primary is True or (isinstance(primary, str) and primary.casefold() == "true")
 
 

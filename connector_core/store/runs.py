@@ -107,8 +107,13 @@ def rejected(db: sqlite3.Connection, sync: int) -> int:
 
 def discard_staged(db: sqlite3.Connection, connection: int) -> None:
     """Empty the staging tables of a connection's syncs."""
-    for table in ("frontier", "staged", "staged_same", "staged_grants", "staged_entitlements", "also_listed"):
-        db.execute(f"DELETE FROM {table} WHERE sync IN (SELECT id FROM sync_runs WHERE connection = ?)", (connection,))
+    mine = "sync IN (SELECT id FROM sync_runs WHERE connection = ?)"
+    alone = db.execute(f"SELECT NOT EXISTS (SELECT 1 FROM frontier WHERE NOT {mine})", (connection,)).fetchone()[0]
+    for table in ("staged", "staged_same", "staged_grants", "staged_entitlements", "also_listed", "frontier"):
+        if alone:  # a table emptied as a whole is not gone through row by row
+            db.execute(f"DELETE FROM {table}")
+        else:
+            db.execute(f"DELETE FROM {table} WHERE {mine}", (connection,))
 
 
 def sync_row(db: sqlite3.Connection, sync: int) -> sqlite3.Row:
