@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from connector_core.convert import compact
-from connector_core.model import EntitlementKey, Key, Page, Resource
+from connector_core.model import EntitlementKey, Page, Resource
 
 FIELDS = ("name", "login", "email", "status", "parent", "profile")
 NO_FIELDS = (None,) * len(FIELDS)
@@ -39,14 +39,17 @@ class Listed(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row to stage, in the order of its columns; `schema` says what they mean. ``fields`` None: as in the picture."""
+    """A row to stage, in the order of its columns; `schema` says what they mean. ``fields`` None: as in the picture.
+
+    Flags are numbers, as SQLite has them: of a bool, sqlite3 finds out anew each time how to bind it.
+    """
 
     type: str
     id: str
-    unknown: bool
+    unknown: int
     held: str
-    regrant: bool
-    changed: bool
+    regrant: int
+    changed: int
     number: int | None
     fields: Fields | None
 
@@ -55,10 +58,10 @@ Current = tuple[Any, ...]
 """A row of the picture: its id, its number, what it holds (`HELD`, after the name of a stream), and its fields."""
 
 
-def given(page: Page, numbers: Mapping[EntitlementKey, int]) -> tuple[dict[Key, str], list[PrincipalGrant]]:
+def given(page: Page, numbers: Mapping[EntitlementKey, int]) -> tuple[dict[tuple[str, str], str], list[PrincipalGrant]]:
     """A page's grants: those of principals that it lists, by principal and as `HELD` writes them, and the others."""
     listed = {(r.type, r.id) for r in page.resources}
-    held: dict[Key, str] = {}
+    held: dict[tuple[str, str], str] = {}
     others = []
     for entitlement, principal in page.grants:
         number = numbers[entitlement]
@@ -72,19 +75,19 @@ def given(page: Page, numbers: Mapping[EntitlementKey, int]) -> tuple[dict[Key, 
 
 
 def compared(
-    type: str, fields: Mapping[str, Fields], held: Mapping[Key, str], unknown: Collection[Key],
+    type: str, fields: Mapping[str, Fields], held: Mapping[tuple[str, str], str], unknown: Collection[tuple[str, str]],
     current: Mapping[str, Current], stream: str,
 ) -> tuple[dict[str, Row], dict[str, Row]]:  # fmt: skip
     """The rows of one type beside the picture, by id: those that are as they are there, and the others."""
     same, others = {}, {}
     for id, mine in fields.items():
-        key = Key(type, id)
+        key = (type, id)
         holds = held.get(key, "[]")
         was = current.get(id, _NOTHING)
         changed = was[3:] != mine
         is_unknown = bool(unknown) and key in unknown
         regrant = is_unknown or was[2] != stream + holds
-        row = Row(type, id, is_unknown, holds, regrant, changed, was[1], mine if changed else None)
+        row = Row(type, id, +is_unknown, holds, +regrant, +changed, was[1], mine if changed else None)
         if changed or regrant or row.number is None:
             others[id] = row
         else:
@@ -126,7 +129,8 @@ def _profiles(resources: Sequence[Resource]) -> list[str]:
 
     No text in JSON holds a line break, so each of them is between two items, and one beside braces between two objects.
     """
-    texts = _IN_LINES.encode([dict(r.profile) for r in resources])[2:-2].split("},\n{")
+    profiles = [r.profile if type(r.profile) is dict else dict(r.profile) for r in resources]
+    texts = _IN_LINES.encode(profiles)[2:-2].split("},\n{")
     if len(texts) != len(resources):  # there are objects within profiles
         return [compact(dict(r.profile)) for r in resources]
     return [f"{{{text}}}".replace("\n", "") for text in texts]

@@ -47,6 +47,7 @@ class Staging:
         self._entitlements = EntitlementRows(db, connection)
         self._has_picture = bool(self._one("EXISTS (SELECT 1 FROM resources WHERE connection = ?)", connection))
         self.frontier = Frontier(db, connection, sync)
+        self.commits = 0
         self._index_staged()
         self.same = Same(db, connection, sync)
 
@@ -151,6 +152,7 @@ class Staging:
                     (requests, rfc3339(self._clock.now()), self._sync),
                 )
                 self._log.flush(self._db)
+            self.commits += 1
         except BaseException:
             self._entitlements.reload()
             raise
@@ -242,7 +244,7 @@ class Staging:
         return fresh
 
     def _put_bare(self, key: Key, state: str, origin: Origin) -> None:
-        row = Row(*key, state == "rejected", "[]", False, False, None, None)
+        row = Row(*key, +(state == "rejected"), "[]", 0, 0, None, None)
         self._put([row], {}, origin)
         self._db.execute("UPDATE staged SET state = ? WHERE seq = ?", (state, self._next_seq() - 1))
 

@@ -32,6 +32,15 @@ class Ending:
     reason: str | None = None
 
 
+@frozen(kw_only=True)
+class _Judgement:
+    """``state``: how many pages were committed, and the newest mark of an operation; ``objection``: why to hold."""
+
+    state: tuple[int, int]
+    verdicts: list[Verdict]
+    objection: str | None
+
+
 _Step = Callable[[], str | Ending]
 
 
@@ -50,6 +59,7 @@ class SyncEngine:
         self._staging = Staging(db, connection, sync, means.clock, means.log)
         self._removals = Removals(db, connection, sync, self._staging.same, means.clock)
         self._reading = Reading(self._staging, means)
+        self._judgement: _Judgement | None = None
         self._began = means.clock.monotonic()
 
     def run(self) -> Ending:
@@ -103,8 +113,7 @@ class SyncEngine:
         """Judge what would leave the picture; below the guard's limits, look each missing resource up by its id."""
         self._reading.drain("comparing")
         with transaction(self._db):
-            self._find_removals(judge_all(self._db, self._sync))
-            if self._objection() is not None:
+            if self._judged().objection is not None:
                 return self._hold()
         if self._can_look_up:
             unseen = self._removals.unseen()
@@ -115,14 +124,13 @@ class SyncEngine:
 
     def _look_up_and_publish(self) -> Ending:
         self._reading.drain("confirming")
-        verdicts = judge_all(self._db, self._sync)
         with transaction(self._db):
-            self._find_removals(verdicts)
-            if self._objection() is not None:  # looking up may have found more grants ended
+            judgement = self._judged()
+            if judgement.objection is not None:  # looking up may have found more grants ended
                 return self._hold()
-            if not self._can_look_up and self._incomplete(verdicts) is None:
+            if not self._can_look_up and self._incomplete(judgement.verdicts) is None:
                 self._removals.take_unseen_as_gone()
-            return self._publish(verdicts)
+            return self._publish(judgement.verdicts)
 
     def _publish(self, verdicts: list[Verdict]) -> Ending:
         reason = self._incomplete(verdicts)
@@ -134,7 +142,7 @@ class SyncEngine:
         return ending
 
     def _hold(self) -> Ending:
-        ending = Ending(status="held", reason=self._objection())
+        ending = Ending(status="held", reason=self._judged().objection)
         self._removals.hold()
         self._finish(ending)
         runs.discard_staged(self._db, self._connection)
@@ -152,9 +160,18 @@ class SyncEngine:
 
     # -- judging -------------------------------------------------------------------------------------------
 
-    def _find_removals(self, verdicts: list[Verdict]) -> None:
-        whole = [v.stream for v in verdicts if v.adds_up]
-        self._removals.find(whole, everything=len(whole) == len(verdicts))
+    def _judged(self) -> _Judgement:
+        """Which streams add up, what would leave, and why not to publish that; inside a transaction.
+
+        As the last time, where nothing was committed and no operation was verified since.
+        """
+        state = (self._staging.commits, self._staging.newest_mark())
+        if self._judgement is None or self._judgement.state != state:
+            verdicts = judge_all(self._db, self._sync)
+            whole = [v.stream for v in verdicts if v.adds_up]
+            self._removals.find(whole, everything=len(whole) == len(verdicts))
+            self._judgement = _Judgement(state=state, verdicts=verdicts, objection=self._objection())
+        return self._judgement
 
     def _objection(self) -> str | None:
         losses = self._removals.losses(accepted=self._accept)
