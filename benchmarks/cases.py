@@ -18,6 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from measure import HERE, Pair, Run, Server, Summary, alternate, program, run, serving
+from people import wishes
 
 PAGE_SIZE = 100
 RATE = 20.0
@@ -35,6 +36,7 @@ class Line:
     base: str = ""
     memory: str = ""
     base_memory: str = ""
+    target: str = ""
 
 
 Case = Callable[["Lab"], Iterator[Line]]
@@ -45,6 +47,7 @@ class Lab:
 
     def __init__(self, folder: Path, pairs: int | None) -> None:
         self._folder = folder
+        self.settings: dict[str, str] = {}
         self._numbers = count()
         self._pairs = pairs
 
@@ -79,10 +82,19 @@ class Lab:
         return run(
             [program(), "--db", store, *map(str, command)],
             self._folder,
-            CONNECTOR_CORE_WHIMSICAL_TOKEN="benchmark",
-            CONNECTOR_CORE_WHIMSICAL_BASE_URL=url,
-            CONNECTOR_CORE_WHIMSICAL_PAGE_SIZE=str(PAGE_SIZE),
-        )
+            **{"CONNECTOR_CORE_WHIMSICAL_TOKEN": "benchmark", "CONNECTOR_CORE_WHIMSICAL_MANAGED": "true",
+               "CONNECTOR_CORE_WHIMSICAL_BASE_URL": url, "CONNECTOR_CORE_WHIMSICAL_PAGE_SIZE": str(PAGE_SIZE),
+               **self.settings},
+        )  # fmt: skip
+
+    @contextmanager
+    def set(self, **settings: object) -> Iterator[None]:
+        """Settings of the connection, besides those that all cases have."""
+        self.settings = {f"CONNECTOR_CORE_WHIMSICAL_{name.upper()}": str(value) for name, value in settings.items()}
+        try:
+            yield
+        finally:
+            self.settings = {}
 
     def python(self, *command: object) -> Run:
         return run([sys.executable, *map(str, command)], self._folder)
@@ -95,20 +107,20 @@ class Lab:
 # == syncs =====================================================================================================
 
 
-def first(users: int, pairs: int, lab: Lab) -> Iterator[Line]:
+def first(users: int, pairs: int, target: str, lab: Lab) -> Iterator[Line]:
     """A first sync."""
     with serving(users) as server:
-        yield _line(f"first sync, {users:,} users", _first(lab, lab.pairs(pairs), server, users))
+        yield _line(f"first sync, {users:,} users", _first(lab, lab.pairs(pairs), server, users), target)
 
 
-def late(workers: int, lab: Lab) -> Iterator[Line]:
+def late(workers: int, target: str, lab: Lab) -> Iterator[Line]:
     """A first sync of 10,000 users where each reply takes 50 ms; the floor has as many threads as we have workers."""
     with serving(10_000, latency=0.05) as server:
         pairs = _first(lab, lab.pairs(3), server, 10_000, workers)
-        yield _line(f"10,000 users at 50 ms, {workers} workers", pairs)
+        yield _line(f"10,000 users at 50 ms, {workers} workers", pairs, target)
 
 
-def again(users: int, changed: bool, lab: Lab) -> Iterator[Line]:
+def again(users: int, changed: bool, target: str, lab: Lab) -> Iterator[Line]:
     """A later sync, nothing or one in a hundred changed."""
     with serving(users) as server, lab.store() as theirs, lab.store() as ours:
         lab.floor(server, users, theirs)
@@ -119,21 +131,53 @@ def again(users: int, changed: bool, lab: Lab) -> Iterator[Line]:
                 server.change()
             return lab.floor(server, users, theirs)
 
-        pairs = alternate(lab.pairs(3), base, lambda: lab.sync(server, users, ours))
-        yield _line(f"later sync, {users:,} users, {'1 % changed' if changed else 'unchanged'}", pairs)
+        pairs = alternate(lab.pairs(5), base, lambda: lab.sync(server, users, ours))
+        yield _line(f"later sync, {users:,} users, {'1 % changed' if changed else 'unchanged'}", pairs, target)
 
 
-def limited(users: int, lab: Lab) -> Iterator[Line]:
-    """Under a limit that nobody told us of: how much of it is used, and how much refused."""
-    with serving(users, rate=RATE) as server, lab.store() as store:
+def growing(lab: Lab) -> Iterator[Line]:
+    """What a user takes of a first sync of a million, over what one takes of a hundred thousand; start-up aside."""
+    with serving(100) as server, lab.store() as store:
+        start = median(lab.sync(server, 100, store).seconds for _ in range(5))
+    takes = {}
+    for users in (100_000, 1_000_000):
+        with serving(users) as server, lab.store() as store:
+            takes[users] = lab.sync(server, users, store)
+    each = {users: (done.seconds - start) / users for users, done in takes.items()}
+    fewer, more = takes.values()
+    yield Line(
+        "time a user, 1,000,000 over 100,000 users", f"{each[1_000_000] / each[100_000]:.2f}", _seconds(more),
+        _seconds(fewer), _memory(more.memory), _memory(fewer.memory), "1.25; memory 120 MB and 80 MB",
+    )  # fmt: skip
+
+
+def limited(users: int, page_size: int, known: bool, lab: Lab) -> Iterator[Line]:
+    """Under a limit, set or not: how much of it is used, and how much refused. Real time, one page a request."""
+    settings = {"page_size": page_size, **({"requests_per_second": RATE} if known else {})}
+    with serving(users, rate=RATE) as server, lab.store() as store, lab.set(**settings):
         done = lab.sync(server, users, store)
         stats = server.stats()
-    allowed = RATE * (stats["seconds"] + 1)  # the server lets a second's worth pass at once
+    # What the server lets pass at once, a second's worth, counts only where it lasted: it is no part of a rate.
+    allowed = RATE * (stats["seconds"] + 1)
     refused = stats["refused"] / (stats["refused"] + stats["answered"])
-    used = f"{stats['answered'] / allowed:.0%} of the limit used, {refused:.1%} refused"
     yield Line(
-        f"limit of {RATE:.0f} a second, discovered, {users:,} users", used, _seconds(done), "", _memory(done.memory)
-    )
+        f"limit of {RATE:.0f} a second, {'set' if known else 'not told of'}, {stats['seconds']:.0f} s",
+        f"{stats['answered'] / allowed:.0%} of it used, {refused:.2%} refused", _seconds(done), "",
+        _memory(done.memory), "", "90 %, none refused" if known else "75 %, 2 %",
+    )  # fmt: skip
+
+
+def planned(users: int, lab: Lab) -> Iterator[Line]:
+    """A plan: a sync with nothing changed, and then each member beside a file of who should have what."""
+    with serving(users) as server, lab.store() as theirs, lab.store() as ours, lab.store() as wanted:
+        lab.sync(server, users, ours)
+        wanted.write_text(wishes(users), encoding="utf-8")
+        command = ("--json", "plan", "whimsical", wanted, "--out", wanted.with_suffix(".json"))
+        pairs = alternate(
+            lab.pairs(3), lambda: lab.floor(server, users, theirs), lambda: lab.ask(ours, *command, url=server.url)
+        )
+        wanted.with_suffix(".json").unlink()
+        yield _line(f"plan of {users:,} users", pairs)
 
 
 def _first(lab: Lab, pairs: int, server: Server, users: int, workers: int = 0) -> list[Pair]:
@@ -163,8 +207,8 @@ def many(users: int, lab: Lab) -> Iterator[Line]:
         early, latest = syncs[2:5], syncs[-3:]
         ratio = median(s.seconds for s in latest) / median(s.seconds for s in early)
         yield Line(
-            f"syncs {SYNCS - 2} to {SYNCS} over syncs 3 to 5, {users:,} users", f"{ratio:.2f}",
-            _seconds(*latest), _seconds(*early), _memory(latest[-1].memory), _memory(early[-1].memory),
+            f"syncs {SYNCS - 2} to {SYNCS} over syncs 3 to 5, {users:,} users, 1 % changed in each", f"{ratio:.2f}",
+            _seconds(*latest), _seconds(*early), _memory(latest[-1].memory), _memory(early[-1].memory), "1",
         )  # fmt: skip
         someone, past = f"ada.{users // 2:07d}@example.com", syncs[1].document["sync"]["id"]
         questions: dict[str, tuple[object, ...]] = {
@@ -176,7 +220,7 @@ def many(users: int, lab: Lab) -> Iterator[Line]:
         }
         for name, question in questions.items():
             pairs = alternate(lab.pairs(5), lab.imports, partial(lab.ask, store, *question))
-            yield _line(f"{name}, {users:,} users, {SYNCS} syncs", pairs)
+            yield _line(f"{name}, {users:,} users, {SYNCS} syncs", pairs, "3.5" if name == "access --user" else "")
 
 
 def growth(users: int, lab: Lab) -> Iterator[Line]:
@@ -188,8 +232,9 @@ def growth(users: int, lab: Lab) -> Iterator[Line]:
             lab.sync(server, users, store)
         added = (_size(store) - before) / SYNCS / _KB
         yield Line(
-            f"an unchanged sync adds to the store, {users:,} users", f"{added:.1f} KB", f"{_size(store) / _KB:.0f} KB"
-        )
+            f"an unchanged sync adds to the store, {users:,} users", f"{added:.1f} KB", f"{_size(store) / _KB:.0f} KB",
+            target="4 KB",
+        )  # fmt: skip
 
 
 def _size(store: Path) -> int:
@@ -213,16 +258,16 @@ def startup(lab: Lab) -> Iterator[Line]:
         lab.sync(server, 1000, store)
         for command in (("--help",), ("plugins",), ("access", "whimsical", "--user", "ada.0000000@example.com")):
             pairs = alternate(lab.pairs(15), lab.imports, partial(lab.ask, store, *command))
-            yield _line(" ".join(command[:3:2]), pairs)
+            yield _line(" ".join(command[:3:2]), pairs, "2.5" if command == ("--help",) else "")
 
 
 # == in words ==================================================================================================
 
 
-def _line(name: str, pairs: list[Pair]) -> Line:
+def _line(name: str, pairs: list[Pair], target: str = "") -> Line:
     s = Summary.of(pairs)
     ratio = f"{s.ratio:.2f} ({s.least:.2f} to {s.most:.2f}; of processor time {s.cpu_ratio:.2f})"
-    return Line(name, ratio, f"{s.ours:.2f} s", f"{s.base:.2f} s", _memory(s.memory), _memory(s.base_memory))
+    return Line(name, ratio, f"{s.ours:.2f} s", f"{s.base:.2f} s", _memory(s.memory), _memory(s.base_memory), target)
 
 
 def _seconds(*runs: Run) -> str:
@@ -235,19 +280,21 @@ def _memory(size: int) -> str:
 
 CASES: dict[str, Case] = {
     "startup": startup,
-    "first-1000": partial(first, 1000, 5),
-    "first-10000": partial(first, 10_000, 5),
-    "first-100000": partial(first, 100_000, 3),
-    "first-1000000": partial(first, 1_000_000, 1),
-    "unchanged": partial(again, 100_000, False),
-    "changed": partial(again, 100_000, True),
-    "late-1": partial(late, 1),
-    "late-4": partial(late, 4),
-    "late-8": partial(late, 8),
-    "late-16": partial(late, 16),
-    "limit": partial(limited, 20_000),
-    "limit-long": partial(limited, 600_000),
+    "first-1000": partial(first, 1000, 5, ""),
+    "first-10000": partial(first, 10_000, 5, ""),
+    "first-100000": partial(first, 100_000, 5, "2.5; memory 80 MB"),
+    "unchanged": partial(again, 100_000, False, "2"),
+    "changed": partial(again, 100_000, True, "2.2"),
+    "first-1000000": partial(first, 1_000_000, 1, "memory 120 MB"),
+    "growing": growing,
+    "late-1": partial(late, 1, ""),
+    "late-4": partial(late, 4, ""),
+    "late-8": partial(late, 8, "1.8"),
+    "late-16": partial(late, 16, ""),
+    "limit-set": partial(limited, 60_000, 10, True),
+    "limit": partial(limited, 60_000, 10, False),
     "many": partial(many, 100_000),
+    "plan": partial(planned, 100_000),
     "growth": partial(growth, 10_000),
 }
 QUICK = ("startup", "first-1000", "first-10000", "first-100000", "unchanged", "changed", "late-8")

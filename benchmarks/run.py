@@ -13,7 +13,8 @@ from importlib.metadata import version
 import cases
 from measure import HERE
 
-_HEAD = ("what", "ratio (smallest to largest)", "connector-core", "compared with", "memory", "of the other")
+_HEAD = ("what", "target", "ratio (smallest to largest)", "connector-core", "compared with", "memory", "of the other")
+_RESULTS, _PROFILES = HERE / "RESULTS.md", HERE / "PROFILES.md"
 
 
 def main() -> None:
@@ -21,16 +22,16 @@ def main() -> None:
         description="Measure connector-core beside the shortest program that does the job."
     )
     parser.add_argument("case", nargs="*", help=f"one of {', '.join(cases.CASES)}; by default those that take seconds")
-    parser.add_argument("--all", action="store_true", help="every case; takes half an hour")
+    parser.add_argument("--all", action="store_true", help="every case; takes three quarters of an hour")
     parser.add_argument("--pairs", type=int, metavar="N", help="pairs of runs a case")
-    parser.add_argument("--write", action="store_true", help="write RESULTS.md")
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md: these lines anew, the others kept")
     options = parser.parse_args()
     if unknown := set(options.case) - set(cases.CASES):
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
     names = list(cases.CASES) if options.all else options.case or cases.QUICK
     lines = measured(names, options.pairs)
     if options.write:
-        (HERE / "RESULTS.md").write_text(document(lines), encoding="utf-8")
+        _RESULTS.write_text(document(lines), encoding="utf-8")
 
 
 def measured(names: Sequence[str], pairs: int | None) -> list[cases.Line]:
@@ -50,11 +51,19 @@ def _beside(line: cases.Line) -> str:
 
 
 def document(lines: Sequence[cases.Line]) -> str:
-    """RESULTS.md."""
-    rows = [_HEAD, ("---",) * len(_HEAD)]
-    rows += [(li.name, li.result, li.ours, li.base, li.memory, li.base_memory) for li in lines]
+    """RESULTS.md: what was measured now in the place of what was before, and what `PROFILES.md` says."""
+    new = {li.name: (li.name, li.target, li.result, li.ours, li.base, li.memory, li.base_memory) for li in lines}
+    rows = [_HEAD, ("---",) * len(_HEAD), *({row[0]: row for row in _written()} | new).values()]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return _DOCUMENT.format(date=datetime.now(UTC).date(), versions=_versions(), table=table)
+    profiles = _PROFILES.read_text("utf-8")
+    return _DOCUMENT.format(date=datetime.now(UTC).date(), versions=_versions(), table=table, profiles=profiles)
+
+
+def _written() -> list[tuple[str, ...]]:
+    """The lines of the table as it was, but for those of another shape."""
+    lines = _RESULTS.read_text("utf-8").splitlines()
+    rows = [tuple(cell.strip() for cell in line[1:-1].split("|")) for line in lines if line.startswith("| ")]
+    return [row for row in rows[2:] if len(row) == len(_HEAD)]
 
 
 def _versions() -> str:
@@ -73,8 +82,11 @@ Written by `python benchmarks/run.py --write` on {date}:
 What is compared with what, and how, is in [README.md](README.md). Seconds depend on the machine and on what else it
 does; ratios much less.
 
+A target is what the issue of these benchmarks asks for; where there is none, the line is for comparison.
+
 {table}
-"""
+
+{profiles}"""
 
 if __name__ == "__main__":
     main()

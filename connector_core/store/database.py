@@ -11,7 +11,7 @@ from pathlib import Path
 from connector_core.errors import StateError, UsageError
 
 APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
-NEWEST = 4  # how many migrations there are; kept in PRAGMA user_version
+NEWEST = 5  # how many migrations there are; kept in PRAGMA user_version
 
 OLDEST_SQLITE = (3, 37)  # strict tables
 

@@ -189,7 +189,7 @@ _NAMED = "(SELECT type || ':' || resource_id || ':' || slug FROM entitlements WH
 _FIND = (
     "CREATE TEMP VIEW coming AS SELECT s.* FROM temp.seen k CROSS JOIN staged s ON s.seq = k.seq "
     "WHERE s.changed AND s.state = 'row'",  # in the order of their keys: so they are added at the end
-    "CREATE TEMP TABLE gone AS SELECT type, id FROM staged WHERE sync = :sync AND state = 'gone'",
+    "CREATE TEMP TABLE gone AS SELECT type, id FROM staged WHERE sync = :sync AND state <> 'row' AND state = 'gone'",
     # all that the gone held, and all that was held on them
     "INSERT OR IGNORE INTO temp.ending SELECT g.principal_type, g.principal_id, g.entitlement FROM temp.gone s "
     "CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type AND g.principal_id = s.id",

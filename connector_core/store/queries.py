@@ -157,7 +157,10 @@ class Reader:
     ) -> tuple[AccessRow, ...]:
         keys = None if accounts is None else json.dumps([list(k) for k in accounts])
         roles = None if entitlements is None else json.dumps(entitlements)
-        query = _ACCESS.format(resources=_at("resources", at), grants=_at("grants", at))
+        query = _ACCESS.format(past="", resources=_at("resources", at), grants=_at("grants", at))
+        if at is not None:  # a table that is put together has to be named for SQLite to index it
+            past = "".join(f"past_{table} AS MATERIALIZED {_at(table, at)}, " for table in ("resources", "grants"))
+            query = _ACCESS.format(past=past, resources="past_resources", grants="past_grants")
         names = {"connection": self.id, "at": at, "keys": keys, "roles": roles}
         rows = self.db.execute(query, names)
         return tuple(
@@ -327,15 +330,16 @@ _COLUMNS = {
     "resources": "connection, type, id, name, login, email, status, parent, profile, began, since",
     "grants": "connection, principal_type, principal_id, entitlement, began, since, confirmed",
 }
+# CROSS JOIN: from each account to what it holds; the other way round, each would be compared with all there is.
 _ACCESS = """
-WITH RECURSIVE reach (type, id, via_type, via_id) AS (
+WITH RECURSIVE {past}reach (type, id, via_type, via_id) AS (
     SELECT r.type, r.id, r.type, r.id FROM {resources} r
     JOIN resource_types t ON t.connection = :connection AND t.type = r.type AND t.account
     WHERE :keys IS NULL
        OR (r.type, r.id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:keys))
   UNION
     SELECT h.type, h.id, n.type, n.resource_id FROM reach h
-    JOIN {grants} g ON g.principal_type = h.via_type AND g.principal_id = h.via_id
+    CROSS JOIN {grants} g ON g.principal_type = h.via_type AND g.principal_id = h.via_id
     JOIN entitlements n ON n.id = g.entitlement AND n.expands
 )
 SELECT r.id AS user_id, r.login AS user, r.name, r.email, r.status, n.type AS resource_type, n.resource_id AS role,

@@ -144,7 +144,7 @@ SELECT type, id FROM temp.unseen
 UNION
 SELECT s.type, s.id FROM staged s
 JOIN main.resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id
-WHERE s.sync = :sync AND s.state = 'gone'
+WHERE s.sync = :sync AND s.state <> 'row' AND s.state = 'gone'
 """
 # A page of grants says nothing about a principal that an operation has verified since the sync began.
 _UNTOUCHED = """

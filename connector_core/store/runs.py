@@ -98,7 +98,7 @@ def finish(
 def rejected(db: sqlite3.Connection, sync: int) -> int:
     """Rows of a sync that could not be read, with and without a readable id."""
     query = (
-        "SELECT (SELECT count(*) FROM staged WHERE sync = ?1 AND state = 'rejected') + "
+        "SELECT (SELECT count(*) FROM staged WHERE sync = ?1 AND state <> 'row' AND state = 'rejected') + "
         "(SELECT coalesce(sum(unreadable), 0) FROM frontier WHERE sync = ?1 AND reading = 1)"
     )
     count: int = db.execute(query, (sync,)).fetchone()[0]
