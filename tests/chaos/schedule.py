@@ -57,6 +57,7 @@ class Schedule:
     earlier: tuple[tuple[str, float], ...] = ()
     meanwhile: tuple[tuple[int, str, float], ...] = ()
     deed: str | None = None
+    patch_style: str = "path"
 
     @classmethod
     def of(cls, seed: int) -> Schedule:
@@ -64,7 +65,17 @@ class Schedule:
         if rng.random() < _OPERATING:
             deed = rng.choice(sorted(OPERATIONS))
             faults = _struck(rng, OPERATIONS[deed].kinds, rng.choice((1, 2, 2, 3)))
-            return cls(seed=seed, people=_TEAM, page_size=5, workers=1, synced=True, faults=faults, deed=deed)
+            style = rng.choice(("path", "path", "nested", "flat"))
+            return cls(
+                seed=seed,
+                people=_TEAM,
+                page_size=5,
+                workers=1,
+                synced=True,
+                faults=faults,
+                deed=deed,
+                patch_style=style,
+            )
         people = rng.choice(SIZES)
         return cls(
             seed=seed, people=people, page_size=rng.randint(3, 10), workers=rng.choice((1, 1, 1, 1, 2, 4)),
@@ -90,6 +101,7 @@ class Schedule:
 
     def __str__(self) -> str:
         parts = [f"seed {self.seed}: {self.deed or 'sync'} of {self.people} people, {self.page_size} a page"]
+        parts += [f"patch style {self.patch_style}"] if self.deed else []
         parts += [f"{self.workers} workers"] if self.workers > 1 else []
         parts += [] if self.synced else ["never synced before"]
         parts += [f"fault {struck}" for struck in self.faults]
@@ -102,12 +114,17 @@ def _struck(rng: random.Random, kinds: frozenset[str], count: int) -> tuple[Stru
     """Of faults that say 404 of anything at most one: two of them together can make anybody look gone."""
     names, struck = candidates(kinds), []
     for _ in range(count):
-        (name,) = rng.choices(names, [_RARE if "silent" in name else 1.0 for name in names])
+        (name,) = rng.choices(names, [_weight(name) for name in names])
         times = CATALOGUE[name].times or rng.choice((1, 2, 4, None, None))
         struck.append(Struck(name=name, skip=rng.choice((0, 0, 0, 1, 2, 3, 5)), times=times))
         if _says_404(name):
             names = [other for other in names if not _says_404(other)]
     return tuple(struck)
+
+
+def _weight(name: str) -> float:
+    """What strikes few requests is drawn more often: it would hardly ever meet one of them."""
+    return _RARE if "silent" in name else 3.0 if len(CATALOGUE[name].kinds) < 3 else 1.0
 
 
 def _says_404(name: str) -> bool:
@@ -129,7 +146,8 @@ def play(stage: Stage, schedule: Schedule) -> Run:
     """Sync or operate under the faults, and judge."""
     http = IMPATIENT if any("silent" in f.name for f in schedule.faults) else HTTP
     faults = [struck.make() for struck in schedule.faults]
-    with stage.scene(schedule.people, synced=schedule.synced, http=http, page_size=schedule.page_size) as scene:
+    settings = {"page_size": schedule.page_size, "patch_style": schedule.patch_style}
+    with stage.scene(schedule.people, synced=schedule.synced, http=http, **settings) as scene:
         began = scene.clock.monotonic()
         if schedule.deed is not None:
             outcome, violations = _operate(scene, OPERATIONS[schedule.deed], faults, schedule)

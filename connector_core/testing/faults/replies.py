@@ -21,7 +21,8 @@ _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 @listed(ALL)
 def p37_empty_200(exchange: Exchange, proceed: Proceed) -> Answer | None:
     """It is carried out, and the body is empty."""
-    return evolve(proceed(exchange).holding(b""), status=200)
+    answer = proceed(exchange)
+    return evolve(answer.holding(b""), status=200) if answer.status < 300 else None
 
 
 @listed(ALL)
