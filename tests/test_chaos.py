@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from attrs import evolve
 from chaos import schedule as schedules
-from chaos.operations import perform
+from chaos.operations import DEEDS, perform
 from chaos.oracle import Doubt, Outcome, judge
 from chaos.running import run_all
 from chaos.schedule import OPERATIONS, SYNC, Schedule, Struck, candidates, play
 from chaos.stage import Ledger, Picture, Stage, State
-from chaos.syncing import recover
+from chaos.syncing import recover, sync
 
 from connector_core.provision.book import Ending
 from connector_core.store.removals import Removals
-from connector_core.testing import Workspace
+from connector_core.testing import Workspace, Write
 from connector_core.testing.faults import CATALOGUE, fault
 
 SCHEDULES = 600
@@ -198,7 +198,7 @@ def test_a_failing_schedule_is_made_smaller(monkeypatch: pytest.MonkeyPatch) -> 
 def plant(stage: Stage, deed: str, name: str | None = None) -> list[str]:
     with stage.scene(12, page_size=5) as scene:
         scene.lay([fault(name)] if name else [])
-        return perform(scene, OPERATIONS[deed], Doubt())
+        return perform(scene, next(each for each in DEEDS if each.name == deed), Doubt())
 
 
 LIES: dict[str, tuple[str, str | None, str, Callable[..., Any], str]] = {
@@ -214,6 +214,24 @@ LIES: dict[str, tuple[str, str | None, str, Callable[..., Any], str]] = {
         "grant", "p63_500_though_done", "connector_core.provision.verify.Verifier.after_error",
         lambda self, wish, before, error, left: Ending(state="failed", error=error), "failed, and it is so",
     ),
+    "unknown without looking": (
+        "delete", "p57_deletion_blocked_403", "connector_core.provision.verify.Verifier.after_error",
+        lambda self, wish, before, error, left: Ending(state="unknown", error=error), "though the answer came",
+    ),
+    "settled without looking": (
+        "delete", "p55_delete_is_html", "connector_core.provision.settle.Settler._ending",
+        lambda self, entry: Ending(state="done"), "settled as done",
+    ),
+    "a check without findings": (
+        "check", None, "connector_core.connection.Connection.check", lambda self: (), "nothing was found out",
+    ),
+    "a plan without steps": (
+        "plan", None, "connector_core.provision.planner.Planner._towards", lambda *_: None, "a plan of []",
+    ),
+    "a settling that writes": (
+        "delete", "p55_delete_is_html", "chaos.operations.sync",
+        lambda scene: scene.workspace.journal.append(Write("PATCH", "/Users/7", 200)) or sync(scene), "settling wrote",
+    ),
 }  # fmt: skip
 
 
@@ -224,6 +242,15 @@ def test_the_oracle_of_operations_turns_red(stage: Stage, monkeypatch: pytest.Mo
     assert plant(stage, deed, name) == []
     monkeypatch.setattr(where, instead)
     assert any(told in violation for violation in plant(stage, deed, name))
+
+
+def test_a_creation_that_is_sent_twice_is_told(stage: Stage) -> None:
+    """Though the application refuses the second one."""
+    with stage.scene(12, page_size=5) as scene:
+        scene.lay(
+            [], lambda e: scene.workspace.journal.append(Write("POST", "/Users", 409)) if e.kind == "create" else None
+        )
+        assert "2 creations were sent" in perform(scene, OPERATIONS["create"], Doubt())
 
 
 def test_somebody_else_who_is_touched_is_told(stage: Stage) -> None:

@@ -63,6 +63,12 @@ for _kind in sorted(_BY_ID - {"put"}):
     )  # fmt: skip
 
 
+always(
+    "p55_delete_is_html", "A web page with a 404 to each removal, whoever is meant.",
+    lambda: page("404 Not Found", 404), _DELETE,
+)  # fmt: skip
+
+
 @listed(_DELETE)
 def p56_deleted_softly(exchange: Exchange, proceed: Proceed) -> Answer | None:
     """A removal makes the user inactive, and listed still."""

@@ -214,6 +214,12 @@ def p72_404_in_json(exchange: Exchange, proceed: Proceed) -> Answer | None:
     return reply(404, {"message": "no Route matched with those values"}, Content_Type="application/json")
 
 
+@listed(ALL, times=10**9)
+def p72_404_in_scims_words(exchange: Exchange, proceed: Proceed) -> Answer | None:
+    """SCIM is switched off, and stays off: it says itself, of everything, that there is no such thing."""
+    return refused(404, "resource not found")
+
+
 @listed(ALL)
 def p72_404_as_html(exchange: Exchange, proceed: Proceed) -> Answer | None:
     """The address is wrong: a web server says in HTML that there is nothing."""
