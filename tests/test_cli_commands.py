@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 from cli_kit import TOKEN, Home, answering, workspace
 
+from connector_core.cli.program import COMMANDS, cli
 from connector_core.testing import LoopbackServer
 
 COMMON = """
@@ -318,6 +322,30 @@ def test_help_fits_eighty_columns_uncut(home: Home) -> None:
         text = home(name, "--help").out
         assert max(map(len, text.splitlines())) <= 80
         assert text.endswith(COMMON), name
+
+
+def test_help_says_of_each_command_what_it_says_of_itself() -> None:
+    """The list of commands is kept apart from them, so that it takes no import of theirs."""
+    context = click.Context(cli)
+    own = {name: cli.get_command(context, name) for name in COMMANDS}
+    assert {name: command and command.get_short_help_str(200) for name, command in own.items()} == {
+        name: summary for name, (_, summary) in COMMANDS.items()
+    }
+
+
+def test_help_imports_no_command() -> None:
+    """Nor what the commands need: it is as quick as click allows."""
+    program = (
+        "import sys; from connector_core.cli.program import run; run(['--help']); "
+        "names = [m for m in sys.modules if m.startswith(('connector_core', 'pluggy', 'sqlite3'))]; "
+        "print(*names, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Commands:" in done.stdout
+    assert set(done.stderr.split()) <= {
+        "connector_core", "connector_core.errors", "connector_core.cli", "connector_core.cli.output",
+        "connector_core.cli.program",
+    }  # fmt: skip
 
 
 # -- the sandbox -----------------------------------------------------------------------------------------------
