@@ -236,6 +236,14 @@ def test_the_last_page_goes_on_where_the_total_has_grown(listing: Listing, read:
     assert [cursor.index for cursor in read(last).next] == [199, 298]
 
 
+@pytest.mark.parametrize("total", ["many", -1, 1.5e300, {"all": 7}])
+def test_p06_p12_no_rows_and_a_total_without_sense(read: Read, listing: Listing, total: Any) -> None:
+    """A list that is empty but for a total that makes no sense is an error, never an empty application."""
+    listing.answer = lambda params: (200, {"Resources": [], "totalResults": total})
+    with pytest.raises(ProtocolError):
+        read()
+
+
 def test_p06_rows_counted_but_not_shown(read: Read, listing: Listing) -> None:
     """A total without any row is an error, never an empty workspace."""
     listing.answer = lambda params: (200, {"Resources": [], "totalResults": 7})

@@ -21,6 +21,14 @@ class ListReply:
     rows: list[Json]
     total: int | None
     next_cursor: str | None
+    garbled: bool = False
+    """Whether a total was given that makes no sense."""
+
+    def refuse_empty(self) -> None:
+        """As `refuse_hidden`, for a whole listing: nor is it empty where a total that makes no sense is all it says."""
+        self.refuse_hidden()
+        if self.garbled and not self.rows and self.next_cursor is None:
+            raise ProtocolError("the application lists none, and gives a total that makes no sense")
 
     def refuse_hidden(self) -> None:
         """Raise `ProtocolError` for a total above zero without any row: never an empty application (P06)."""
@@ -46,7 +54,8 @@ def parse(document: dict[str, Any]) -> ListReply:
     cursor = envelope.get("nextCursor")
     if isinstance(cursor, str) and to_text(cursor) != cursor:
         raise ProtocolError("the reply to a query holds a nextCursor that cannot be sent back")
-    return ListReply(rows=rows or [], total=_count(total), next_cursor=cursor if isinstance(cursor, str) else None)
+    count, following = _count(total), cursor if isinstance(cursor, str) else None
+    return ListReply(rows=rows or [], total=count, next_cursor=following, garbled=count is None and total is not None)
 
 
 _MOST = 2**53  # rows that a number can mean; more is nonsense that no store could hold

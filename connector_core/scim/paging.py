@@ -106,7 +106,7 @@ def _read_first(client: ScimClient, endpoint: str, stream: str, count: int) -> R
         except ApplicationError:
             raise refused from None
         return reading
-    reply.refuse_hidden()
+    reply.refuse_empty()
     if reply.next_cursor is not None:
         return _cursor_reading(stream, reply)
     return _index_reading(stream, _Place(1), reply)
@@ -120,7 +120,7 @@ def _knows_cursors(client: ScimClient, endpoint: str) -> bool:
 def _read_cursor(client: ScimClient, endpoint: str, stream: str, cursor: str, count: int) -> Reading:
     reply = client.query(endpoint, {"cursor": cursor, "count": count})
     if not cursor:
-        reply.refuse_hidden()
+        reply.refuse_empty()
     return _cursor_reading(stream, reply)
 
 

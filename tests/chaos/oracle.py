@@ -37,9 +37,14 @@ class Doubt:
         distorts: frozenset[str] = frozenset().union(*(f.distorts for f in faults))
         lies = any("passed_over" in f.name or "400_though_done" in f.name for f in faults)
         # by cursor, a list that fits into one page is one request: nothing else is there to compare it with
-        once = {"forgets_half"} <= {f.name for f in faults} and any("cursor" in f.name for f in faults)
-        return cls(unseen=once or any(f.unseen for f in faults), distorts=distorts, lies=lies)
+        names = {f.name for f in faults}
+        once = "forgets_half" in names and any("cursor" in name for name in names)
+        empty = "p06_total_without_rows" in names and bool(names & _WITHOUT_A_TOTAL)
+        return cls(unseen=once or empty or any(f.unseen for f in faults), distorts=distorts, lies=lies)
 
+
+_WITHOUT_A_TOTAL = {"p02_total_is_page_length", "p12_total_absent", "page_1_past_the_end"}
+"""With none of the rows either, a list looks like that of an empty workspace."""
 
 PUBLISHED = ("complete", "incomplete")
 

@@ -229,7 +229,7 @@ def rows_in_another_order() -> Act:
     return act
 
 
-@remembering(LISTS)
+@remembering(LISTS, times=10**9)
 def p16_pages_without_end() -> Act:
     """Behind the end come people whom nobody knows, always more."""
     ghosts = numbers(1)
