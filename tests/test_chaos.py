@@ -175,6 +175,19 @@ def test_an_error_that_is_not_ours_is_told(stage: Stage, monkeypatch: pytest.Mon
     assert "nobody caught this" in summary.failures[0] and f"--seed {seed} --schedules 1" in summary.failures[0]
 
 
+def test_a_schedule_that_hangs_ends_the_program_and_is_named() -> None:
+    """With its seed, and where it was."""
+    program = (
+        "import time; import chaos.running as r; r.HANG = 0.5; r.play = lambda *_: time.sleep(60); r.run_all([1234])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(TESTS)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "HANGS seed 1234" in done.stderr and "most recent call first" in done.stderr
+
+
 def test_a_failing_schedule_is_made_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed has no fault and no change that the failure does not need."""
 

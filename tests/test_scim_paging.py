@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
-from connector_core.errors import OperationRefused, ProtocolError, StreamExpired
+from connector_core.errors import ApplicationError, OperationRefused, ProtocolError, StreamExpired
 from connector_core.http import HttpClient
 from connector_core.model import Cursor, Secret, Span
 from connector_core.scim import ScimClient, bearer, paging
@@ -326,6 +327,25 @@ def test_a_walk_brings_every_row(listing: Listing, client: ScimClient) -> None:
     """Pages one after another, for whoever needs all rows at once."""
     listing.serve(250)
     assert {row["id"] for row in paging.walk(client, "Users", count=100)} == numbers(250)  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize("total", [20, 5, None])
+def test_p16_a_walk_that_never_ends_is_given_up(
+    listing: Listing, client: ScimClient, total: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People whom nobody knows, on ever more pages: it ends by the total of the first page, or else by a cap."""
+    monkeypatch.setattr(paging, "_MOST_PAGES", 300)
+
+    def endless(params: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        start = int(params["startIndex"])
+        return 200, {"Resources": [{"id": str(n)} for n in range(start, start + 5)], "totalResults": total}
+
+    listing.answer = endless
+    if total == 20:  # the following pages say more and more
+        listing.answer = lambda params: (200, {**endless(params)[1], "totalResults": int(params["startIndex"]) + 19})
+    with pytest.raises(ApplicationError, match="did not end within"):
+        deque(paging.walk(client, "Users", count=5), maxlen=0)
+    assert len(listing.asked) == (111 if total == 20 else 301)
 
 
 @pytest.mark.parametrize("total", [250, None, 10**9, 100])

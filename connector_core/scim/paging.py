@@ -30,6 +30,8 @@ from connector_core.scim.reading import id_of
 if TYPE_CHECKING:
     from connector_core.scim.client import ScimClient
 
+_MOST_PAGES = 10_000  # of a walk; a listing of which nobody says how long it is may have as many
+_SPARE_PAGES = 100
 WINDOW = 1000  # cursors handed out at once, at most: a total can lie
 
 
@@ -83,16 +85,28 @@ def read(client: ScimClient, endpoint: str, cursor: Cursor, *, count: int) -> Re
 
 
 def walk(client: ScimClient, endpoint: str, *, count: int) -> Iterator[Json]:
-    """All rows of a listing, page after page; ends at an empty page and at one that brings no new id (P03, P16)."""
-    cursors, seen = deque([first(endpoint)]), set[str | None]()
+    """All rows of a listing, page after page; ends at an empty page and at one that brings no new id (P03).
+
+    Raises `ApplicationError` where it does not end (P16).
+    """
+    cursors, seen, pages, most = deque([first(endpoint)]), set[str | None](), 0, _MOST_PAGES
     while cursors:
         reading = read(client, endpoint, cursors.popleft(), count=count)
+        most, pages = min(most, _most_pages(reading)) if pages == 0 else most, pages + 1
+        if pages > most:
+            raise ApplicationError(f"the application's list did not end within {most} pages")
         ids = {id_of(row) for row in reading.rows}
         if ids <= seen:
             return
         seen |= ids
         cursors.extend(reading.next)
         yield from reading.rows
+
+
+def _most_pages(reading: Reading) -> int:
+    """How long a walk may be that begins so: twice as long as its total says, if that is not a page's own (P02)."""
+    rows, total = len(reading.rows), reading.total
+    return _MOST_PAGES if total is None or total <= rows else _SPARE_PAGES + 2 * total // max(1, rows - 1)
 
 
 def _read_first(client: ScimClient, endpoint: str, stream: str, count: int) -> Reading:

@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
@@ -86,14 +87,24 @@ def run_all(seeds: Iterable[int]) -> Summary:
 
 def _watched(stage: Stage, schedule: Schedule) -> Run:
     """Play it; an exception that is none of ours is a violation, and a hang the end of the program."""
-    faulthandler.dump_traceback_later(HANG, exit=True, file=sys.__stderr__)
+    watchdog = threading.Timer(HANG, _hangs, [schedule])
+    watchdog.daemon = True
+    watchdog.start()
     try:
         return play(stage, schedule)
     except Exception:
         stage.broken.clear()
         return Run(schedule=schedule, outcome="exception", fired={}, violations=(traceback.format_exc(limit=-8),))
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        watchdog.cancel()
+
+
+def _hangs(schedule: Schedule) -> None:
+    """End the program, and say with which schedule and where it was."""
+    stream = sys.__stderr__ or sys.stderr
+    print(f"HANGS {schedule}\n  replay: --seed {schedule.seed} --schedules 1", file=stream, flush=True)
+    faulthandler.dump_traceback(file=stream)
+    os._exit(3)
 
 
 def _shrunk(stage: Stage, run: Run) -> Run:
