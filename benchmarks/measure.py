@@ -16,11 +16,12 @@ from statistics import median
 from typing import Any
 
 HERE = Path(__file__).parent
+_KEPT = 2**20
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one program: seconds by the clock, seconds of processor, peak memory in bytes, what it printed."""
+    """One run of one program: seconds by the clock, seconds of processor, peak memory in bytes, what it printed unless that is long."""
 
     seconds: float
     cpu: float
@@ -89,13 +90,16 @@ def run(command: Sequence[str | Path], home: Path, **environ: str) -> Run:
         _, status, usage = os.wait4(process.pid, 0)  # unlike subprocess, it tells what the child has used
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
+        # What is long stays in the file: what this process holds would count as memory of the next one it starts.
+        output.seek(0, os.SEEK_END)
+        kept = output.tell() <= _KEPT or process.returncode != 0
         output.seek(0)
         errors.seek(0)
         if process.returncode:
             said = (output.read() + errors.read()).decode()
             raise SystemExit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{said}")
         memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return Run(seconds, usage.ru_utime + usage.ru_stime, memory, output.read().decode())
+        return Run(seconds, usage.ru_utime + usage.ru_stime, memory, output.read().decode() if kept else "")
 
 
 def program() -> Path:
