@@ -21,7 +21,7 @@ _KEPT = 2**20
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one program: seconds by the clock, seconds of processor, peak memory in bytes, what it printed unless that is long."""
+    """One run of one program: seconds by the clock and of processor, peak memory in bytes, output if short."""
 
     seconds: float
     cpu: float

@@ -102,11 +102,12 @@ class Stage:
 
     def _insert(self, rows: Sequence[Row], origin: Origin) -> None:
         """All by one statement: while it runs, other threads of Python do, too."""
-        values: list[object] = [self._sync, origin.stream, origin.bit, origin.whole, origin.asked]
+        values: list[object] = [self._sync, origin.stream, origin.bit, +origin.whole, origin.asked]
+        is_new = all(row.number is None and row.changed and not row.unknown for row in rows)
         for row in rows:
-            values += row[:-1]
+            values += (row.type, row.id, row.held) if is_new else row[:-1]
             values += row.fields or NO_FIELDS
-        self._db.execute(_insert(len(rows)), values)
+        self._db.execute(_insert(len(rows), is_new), values)
 
     def mark_gone(self, key: Key, stream: str, asked: int) -> None:
         """Take a resource for proven gone."""
@@ -214,15 +215,20 @@ INSERT OR IGNORE INTO temp.seen_grants SELECT stream, reading, principal_type, p
 _AT_ONCE = 250  # rows in one statement
 
 
-@lru_cache(maxsize=4)
-def _insert(rows: int) -> str:
-    """?1 to ?5 are what all rows share, then comes each row's own, in the order of `Row` and `FIELDS`."""
+@lru_cache(maxsize=8)
+def _insert(rows: int, is_new: bool) -> str:
+    """?1 to ?5 are what all rows share, then comes each row's own, in the order of `Row` and `FIELDS`.
+
+    Of rows that are new in the picture less has to be bound.
+    """
     numbers = (f"?{n}" for n in count(6))
-    own = (list(islice(numbers, 7 + len(FIELDS))) for _ in range(rows))
-    values = (f"(?1, {type}, {id}, 'row', ?2, ?3, ?4, ?5, {', '.join(rest)})" for type, id, *rest in own)
+    columns = "type, id, held" if is_new else "type, id, unknown, held, regrant, changed, number"
+    flags, raised = (", unknown, regrant, changed", ", 0, 1, 1") if is_new else ("", "")
+    own = (", ".join(islice(numbers, columns.count(",") + 1 + len(FIELDS))) for _ in range(rows))
+    values = ", ".join(f"(?1, 'row', ?2, ?3, ?4, ?5, {mine}{raised})" for mine in own)
     return (
-        "INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed, "
-        f"number, {', '.join(FIELDS)}) VALUES {', '.join(values)}"
+        f"INSERT INTO staged (sync, state, stream, readings, whole, asked, {columns}, {', '.join(FIELDS)}{flags}) "
+        f"VALUES {values}"
     )
 
 
