@@ -6,6 +6,7 @@ through as it is. Both are findings.
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import json
 import math
@@ -14,6 +15,7 @@ import tempfile
 import tomllib
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -268,13 +270,11 @@ def _file(raw: bytes) -> Path:
     return path
 
 
-_FOLDER: list[tempfile.TemporaryDirectory[str]] = []
-
-
+@cache
 def _folder() -> str:
-    if not _FOLDER:
-        _FOLDER.append(tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    return _FOLDER[0].name
+    folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 EDITOR = EntitlementKey("role", "editor", "assigned")
