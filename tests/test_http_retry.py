@@ -293,6 +293,33 @@ def test_threads_on_one_limit_wait_together() -> None:
     assert min(arrived[1:]) - arrived[0] >= 0.3
 
 
+def test_requests_are_spaced_under_a_limit_that_was_set() -> None:
+    """Evenly, a little slower than the limit allows, and without a word; another limit is not slowed down."""
+    clock, events = FakeClock(), list[HttpEvent]()
+    with serving(reply()) as server, using(clock, on_event=events.append) as client:
+        client.keep_to(10)
+        for _ in range(5):
+            client.request("GET", server.url)
+        assert clock.sleeps == [pytest.approx(1 / 9.5)] * 4
+        client.request("GET", server.url, limit="writes")
+    assert len(clock.sleeps) == 4
+    assert {event.kind for event in events} == {"request", "response"}
+
+
+def test_after_a_refusal_requests_are_spaced_by_what_was_let_through() -> None:
+    """Twenty came through at once, then one was refused: not quite twenty a second is where looking begins."""
+    clock = FakeClock()
+    with serving(*[reply()] * 20, reply(429, Retry_After="1"), reply()) as server, using(clock) as client:
+        for _ in range(21):
+            client.request("GET", server.url)
+        assert client.refused == 1
+        clock.sleeps.clear()
+        for _ in range(3):
+            client.request("GET", server.url)
+    assert len(clock.sleeps) == 3
+    assert 1 / 17 >= clock.sleeps[0] >= clock.sleeps[-1] >= 1 / 40
+
+
 @pytest.mark.parametrize("wait", ["429 with a time", "backoff"])
 def test_a_cancel_ends_a_wait_at_once(wait: str) -> None:
     """Somebody who stops a run does not wait for the server's five minutes."""

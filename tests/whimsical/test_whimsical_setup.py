@@ -16,7 +16,7 @@ from connector_core.settings import declared
 from connector_core.testing.clock import FakeClock
 from connector_core.testing.loopback import LoopbackServer
 from connector_core_whimsical import plugin, roles
-from connector_core_whimsical.client import Workspace
+from connector_core_whimsical.client import Workspace, connect
 from connector_core_whimsical.settings import Settings
 
 URN = "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User"
@@ -75,6 +75,24 @@ def test_requests_per_second_has_bounds(rate: float) -> None:
     """None, or some."""
     with pytest.raises(ValueError, match="requests_per_second"):
         Settings(token=Secret("t"), requests_per_second=rate)
+
+
+@pytest.mark.parametrize(("settings", "waits"), [({}, 0), ({"requests_per_second": 2.0}, 2)])
+def test_requests_per_second_is_kept_to(settings: dict[str, Any], waits: int) -> None:
+    """Where it is set."""
+    clock = FakeClock()
+    http = HttpClient(clock=clock)
+    with LoopbackServer(answering) as server:
+        workspace = connect(Settings(token=Secret("t"), base_url=server.url, **settings), http)
+        for _ in range(3):
+            workspace.scim.query("Users", {})
+    http.close()
+    assert len(clock.sleeps) == waits
+
+
+def answering(environ: dict[str, Any], start: Any) -> list[bytes]:
+    start("200 OK", [("Content-Type", "application/scim+json")])
+    return [b'{"totalResults": 0, "Resources": []}']
 
 
 @pytest.mark.parametrize("wrong", [{"token": Secret("a\nb")}, {"token": Secret("t"), "base_url": "http://example.com"}])
