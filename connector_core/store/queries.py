@@ -157,10 +157,12 @@ class Reader:
     ) -> tuple[AccessRow, ...]:
         keys = None if accounts is None else json.dumps([list(k) for k in accounts])
         roles = None if entitlements is None else json.dumps(entitlements)
-        query = _ACCESS.format(past="", resources=_at("resources", at), grants=_at("grants", at))
+        past, resources, grants = "", _at("resources", at), _at("grants", at)
         if at is not None:  # a table that is put together has to be named for SQLite to index it
-            past = "".join(f"past_{table} AS MATERIALIZED {_at(table, at)}, " for table in ("resources", "grants"))
-            query = _ACCESS.format(past=past, resources="past_resources", grants="past_grants")
+            past = f"past_resources AS MATERIALIZED {resources}, past_grants AS MATERIALIZED {grants}, "
+            resources, grants = "past_resources", "past_grants"
+        seed = _EVERYBODY.format(resources=resources) if accounts is None else _THESE
+        query = _ACCESS.format(past=past, seed=seed, resources=resources, grants=grants)
         names = {"connection": self.id, "at": at, "keys": keys, "roles": roles}
         rows = self.db.execute(query, names)
         return tuple(
@@ -330,13 +332,14 @@ _COLUMNS = {
     "resources": "connection, type, id, name, login, email, status, parent, profile, began, since",
     "grants": "connection, principal_type, principal_id, entitlement, began, since, confirmed",
 }
+_EVERYBODY = """SELECT r.type, r.id, r.type, r.id FROM {resources} r
+    JOIN resource_types t ON t.connection = :connection AND t.type = r.type AND t.account"""
+_THESE = """SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[0]'),
+    json_extract(value, '$[1]') FROM json_each(:keys)"""
 # CROSS JOIN: from each account to what it holds; the other way round, each would be compared with all there is.
 _ACCESS = """
 WITH RECURSIVE {past}reach (type, id, via_type, via_id) AS (
-    SELECT r.type, r.id, r.type, r.id FROM {resources} r
-    JOIN resource_types t ON t.connection = :connection AND t.type = r.type AND t.account
-    WHERE :keys IS NULL
-       OR (r.type, r.id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:keys))
+    {seed}
   UNION
     SELECT h.type, h.id, n.type, n.resource_id FROM reach h
     CROSS JOIN {grants} g ON g.principal_type = h.via_type AND g.principal_id = h.via_id
