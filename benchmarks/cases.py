@@ -161,8 +161,9 @@ def limited(users: int, page_size: int, known: bool, lab: Lab) -> Iterator[Line]
     allowed = RATE * (stats["seconds"] + 1)
     refused = stats["refused"] / (stats["refused"] + stats["answered"])
     yield Line(
-        f"limit of {RATE:.0f} a second, {'set' if known else 'not told of'}, {stats['seconds']:.0f} s",
-        f"{stats['answered'] / allowed:.0%} of it used, {refused:.2%} refused", _seconds(done), "",
+        f"limit of {RATE:.0f} a second, {'set' if known else 'not told of'}",
+        f"{stats['answered'] / allowed:.0%} of it used, {refused:.2%} refused, in {stats['seconds']:.0f} s",
+        _seconds(done), "",
         _memory(done.memory), "", "90 %, none refused" if known else "75 %, 2 %",
     )  # fmt: skip
 
