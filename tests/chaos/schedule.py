@@ -88,7 +88,11 @@ class Schedule:
 
     @property
     def doubt(self) -> Doubt:
-        return Doubt.of(CATALOGUE[f.name] for f in self.faults)
+        doubt = Doubt.of(CATALOGUE[f.name] for f in self.faults)
+        # who leaves after being read makes up, in the count, for the one who is never shown
+        never_shown = any(f.name == "p09_counted_from_zero" for f in self.faults)
+        made_up = never_shown and any(what == "leave" for _, what, _ in self.meanwhile)
+        return evolve(doubt, unseen=doubt.unseen or made_up)
 
     def smaller(self) -> list[Schedule]:
         """The same without one of its faults or changes."""
