@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import socket
+import zlib
 from collections.abc import Callable
 from functools import cache
 
@@ -145,7 +146,8 @@ def _instead(exchange: Exchange, proceed: Proceed, body: bytes, **headers: str) 
 
 @cache
 def _bomb() -> bytes:
-    return gzip.compress(b" " * 100_000_000, 9)
+    packer = zlib.compressobj(9, wbits=31)  # piece by piece: the bomb is for the client
+    return b"".join(packer.compress(b" " * 1_000_000) for _ in range(100)) + packer.flush()
 
 
 @listed(ALL)
