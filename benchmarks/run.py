@@ -82,7 +82,7 @@ Written by `python benchmarks/run.py --write` on {date}:
 What is compared with what, and how, is in [README.md](README.md). Seconds depend on the machine and on what else it
 does; ratios much less.
 
-A target is what the issue of these benchmarks asks for; where there is none, the line is for comparison.
+A target is what a release is held to; where there is none, the line is for comparison.
 
 {table}
 

@@ -6,7 +6,6 @@ import errno
 import os
 import select
 import stat
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +60,8 @@ def write_private(path: Path, text: str, *, mode: int = 0o600, look: Callable[[P
     :param look: given the finished file under the name that it has until then; may raise.
     :raises OSError: it cannot be written.
     """
+    import tempfile  # not for those who only read
+
     path = Path(os.path.realpath(path))  # a link stays one
     if path.is_dir():
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

@@ -27,7 +27,6 @@ from connector_core.model import (
 )
 from connector_core.store.changes import changes_where
 from connector_core.store.connections import find_connection, head
-from connector_core.store.journal import operation_of
 from connector_core.store.logs import lines
 from connector_core.store.runs import sync_info
 
@@ -265,6 +264,8 @@ class Reader:
 
     def operations(self, *, user: str | None = None, limit: int | None = None) -> tuple[Operation, ...]:
         """The journal, newest first; of one person where ``user`` is an id, or a login in any case."""
+        from connector_core.store.journal import operation_of
+
         query = (
             "SELECT * FROM journal WHERE connection = :connection "
             "AND (:user IS NULL OR account = :user OR lower(login) = lower(:user)) ORDER BY id DESC LIMIT :limit"
@@ -278,6 +279,8 @@ class Reader:
         :param apply: the number of one of its applies; the last one where None.
         :raises UnknownName: there was none.
         """
+        from connector_core.store.journal import operation_of
+
         digest = self._one(
             "SELECT digest FROM applies WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1",
             self.id, apply, apply,
