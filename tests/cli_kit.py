@@ -21,6 +21,11 @@ TOKEN = "a-token-that-nobody-guesses"
 PROGRAM = (sys.executable, "-m", "connector_core")
 
 
+def uncovered(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without what has a program measured, which opens files and imports modules of its own."""
+    return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
+
+
 class Done(NamedTuple):
     """How a process ended."""
 

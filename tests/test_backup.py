@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cli_kit import PROGRAM, Home, slowed, workspace
+from cli_kit import PROGRAM, Home, slowed, uncovered, workspace
 
 
 @pytest.fixture
@@ -77,10 +77,9 @@ def test_a_copy_that_finds_no_room_leaves_the_earlier_one(home: Home) -> None:
     """A file size limit in the way of the copy: exit 3, and the file that was there stays."""
     assert home("backup", "copy.db").code == 0
     before = (home.folder / "copy.db").read_bytes()
-    # coverage, too, would find no room for what it measures, and say so with a traceback of its own
-    environ = {name: value for name, value in home.environ.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
-        ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh", *PROGRAM, "backup", "copy.db", "--force"], env=environ,
+        ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh", *PROGRAM, "backup", "copy.db", "--force"],
+        env=uncovered(home.environ),  # who measures finds no room, either, and says so with a traceback
         cwd=home.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 3, done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_kit import TOKEN, Home, answering, workspace
+from cli_kit import TOKEN, Home, answering, uncovered, workspace
 
 from connector_core.cli.program import COMMANDS, cli
 from connector_core.testing import LoopbackServer
@@ -340,7 +341,8 @@ def test_help_imports_no_command() -> None:
         "names = [m for m in sys.modules if m.startswith(('connector_core', 'pluggy', 'sqlite3'))]; "
         "print(*names, file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=uncovered(os.environ), capture_output=True, text=True, check=True)
     assert "Commands:" in done.stdout
     assert set(done.stderr.split()) <= {
         "connector_core", "connector_core.errors", "connector_core.cli", "connector_core.cli.output",
