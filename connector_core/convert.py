@@ -113,4 +113,6 @@ def _say(error: BaseException, kind: type | None) -> str:
 
     if get_origin(kind) is Literal:
         return f"expected one of {', '.join(map(str, get_args(kind)))}"
+    if isinstance(error, AttributeError):  # it was asked for its members
+        return f"expected an object, found {type(error.obj).__name__}"
     return str(error) if type(error) is ValueError else format_exception(error, kind)

@@ -41,6 +41,22 @@ def test_what_does_not_fit_is_named_with_its_path(document: Any, says: str) -> N
     assert raised.value.message == f"thing.json: {says}"
 
 
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        (["x"], "expected an object, found list"),
+        ("a", "expected an object, found str"),
+        (None, "invalid value for type, expected ErrorInfo"),
+        (3.5, "invalid value for type, expected ErrorInfo"),
+    ],
+)
+def test_what_is_no_object_is_said_to_be_none(document: Any, says: str) -> None:
+    """Whatever stands there in its place, and not in words of Python's."""
+    with pytest.raises(ConfigurationError) as raised:
+        from_json(document, ErrorInfo, what="x")
+    assert raised.value.message == f"x: {says}"
+
+
 def test_every_wrong_place_is_named_at_once() -> None:
     """So that a file is mended in one go."""
     with pytest.raises(ConfigurationError, match=r"@ \$\.count; .* @ \$\.kind"):
