@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 
 import click
 
-from connector_core.cli.output import plural, print_json, say
+from connector_core.cli.output import minute, plural, print_json, say
 from connector_core.cli.program import CHANGES, Command, Options
 from connector_core.cli.table import Column, print_table
 from connector_core.model import AccessRow, Change, EntitlementKey, History, Picture
 
 _DAY = 86_400.0
 _MOMENT = "SYNC_OR_TIME"
-_MINUTE = len("2026-01-31T12:00")
 _BY = Column("BY", 16, wrap=True)
 
 
@@ -197,10 +196,6 @@ def short(value: str | None) -> str | None:
     """``role:editor:assigned`` as people say it."""
     parts = (value or "").split(":")
     return parts[1] if len(parts) == 3 and parts[2] == "assigned" else value
-
-
-def minute(moment: str) -> str:
-    return moment[:_MINUTE].replace("T", " ")
 
 
 def _utc(moment: str) -> str:

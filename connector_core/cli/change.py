@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector_core.cli.asking import confirmation
-from connector_core.cli.output import error_member, exit_code_of, note, print_json, say
+from connector_core.cli.output import error_member, exit_code_of, minute, note, print_json, say
 from connector_core.cli.program import Command, Options
 from connector_core.cli.signals import interruptible
 from connector_core.cli.table import Column, print_table
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Ask = Callable[["Connection", Any], Operation]  # with the terms of `Connection`
 
 _JOURNAL = ("requested_by", "reason", "created", "finished", "part_of", "apply")  # of no use in the answer to a command
-_MINUTE = len("2026-01-31T12:00")
 _OPERATIONS = (
     Column("NO", right=True),
     Column("WHEN (UTC)"),
@@ -233,7 +232,7 @@ def _sentence(operation: Operation) -> str:
 
 def _row(operation: Operation) -> tuple[str | None, ...]:
     o = operation
-    when = (o.created or "")[:_MINUTE].replace("T", " ")
+    when = minute(o.created or "")
     state = o.outcome if o.state == "done" else o.state
     what = o.kind.removesuffix("_account")
     return (str(o.id), when, what, o.user or o.user_id, o.role, state, o.requested_by, o.reason)

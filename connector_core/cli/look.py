@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from connector_core.cli.output import exit_code_of, note, print_json
+from connector_core.cli.output import error_member, exit_code_of, note, print_json
 from connector_core.cli.program import Command, Options
 from connector_core.cli.signals import interruptible
 from connector_core.cli.table import Column, print_table
@@ -165,6 +165,4 @@ def _findings(connection: str, findings: tuple[Finding, ...], failed: Finding | 
     from attrs import asdict
 
     document = {"connection": connection, "ok": failed is None, "findings": [asdict(finding) for finding in findings]}
-    if failed is not None:
-        document["error"] = {"code": failed.code, "message": failed.message, "hint": failed.hint}
-    return document
+    return {**document, **error_member(failed)} if failed is not None else document

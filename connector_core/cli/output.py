@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from connector_core.errors import ConnectorCoreError
 
 if TYPE_CHECKING:
-    from connector_core.model import ErrorInfo
+    from connector_core.model import ErrorInfo, Finding
 
 FORMAT_VERSION = 1
 _LABEL = re.compile(r" *(\d+\. |\w+: +|\w+ {2,})?")  # `2. text`, `hint: text`, `FAILED  text`
@@ -66,7 +66,7 @@ def print_error(error: ConnectorCoreError, as_json: bool) -> int:
     return error.exit_code
 
 
-def error_member(error: ConnectorCoreError | ErrorInfo) -> dict[str, Any]:
+def error_member(error: ConnectorCoreError | ErrorInfo | Finding) -> dict[str, Any]:
     """As every command's document has it where something went wrong."""
     return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
 
@@ -84,6 +84,11 @@ def exit_code_of(code: str) -> int:
 def plural(count: int, one: str, many: str | None = None) -> str:
     """``1 page``, ``1,240 pages``."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def minute(moment: str) -> str:
+    """``2026-01-31T12:00:00.123Z`` to the minute, as tables show it."""
+    return moment[: len("2026-01-31T12:00")].replace("T", " ")
 
 
 def second(moment: str) -> str:

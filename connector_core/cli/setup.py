@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import define, frozen
 
-from connector_core.cli.output import exit_code_of, note, print_json, say
+from connector_core.cli.output import error_member, exit_code_of, note, print_json, say
 from connector_core.cli.program import Command, Options
 from connector_core.cli.signals import interruptible
 from connector_core.errors import ConfigurationError, ConnectorCoreError, UsageError
@@ -199,9 +199,8 @@ class Form:
         return 0
 
     def unsaved(self, findings: tuple[Finding, ...], failed: Finding) -> int:
-        error = {"code": failed.code, "message": failed.message, "hint": failed.hint}
         if self.options.json:
-            print_json({**self._document(findings), "saved": False, "error": error})
+            print_json({**self._document(findings), "saved": False, **error_member(failed)})
         else:
             if not self.asks:  # a person has seen them when asked what to do
                 show(findings)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector_core.cli.output import note, print_json
+from connector_core.cli.output import minute, note, print_json
 from connector_core.cli.program import Command, Options
 from connector_core.cli.table import Column, print_table
 
@@ -83,11 +83,11 @@ def _row(row: ConnectionStatus) -> list[str | None]:
 def _next(row: ConnectionStatus) -> str | None:
     if row.next_run is None:
         return None
-    return f"{'overdue: ' * row.overdue}{row.next_run[:16].replace('T', ' ')}"
+    return f"{'overdue: ' * row.overdue}{minute(row.next_run)}"
 
 
 def _since(row: ConnectionStatus) -> str:
-    return f" since {row.since[:16].replace('T', ' ')}" if row.since else ""
+    return f" since {minute(row.since)}" if row.since else ""
 
 
 def ago(seconds: float) -> str:
