@@ -50,6 +50,7 @@ class _Turn:
     number: int = 0
     failures: int = 0
     running: bool = False
+    wanted: bool = True
 
 
 @define
@@ -66,9 +67,15 @@ class Schedule:
     _turns: dict[str, _Turn] = field(factory=dict, init=False)
 
     def keep(self, names: Collection[str]) -> None:
-        """Run exactly these from now on; new ones are due at once, others keep their rhythm."""
+        """Run exactly these from now on; new ones are due at once, others keep their rhythm.
+
+        What is under way and no longer wanted is remembered until it ends: it might be wanted again before.
+        """
         now = self.clock.monotonic()
-        self._turns = {name: self._turns.get(name) or _Turn(now, now) for name in names}
+        kept = {name: turn for name, turn in self._turns.items() if turn.running or name in names}
+        self._turns = kept | {name: _Turn(now, now) for name in names if name not in kept}
+        for name, turn in self._turns.items():
+            turn.wanted = name in names
 
     def due(self) -> list[str]:
         """Those to be run now, the longest overdue first. One that is under way is not due, however long it takes."""
@@ -87,10 +94,11 @@ class Schedule:
         :param ok: whether it did what it should; after failures, turns are left out.
         :param wait: the application asked not to be asked again for so many seconds.
         """
-        turn = self._turns.get(name)
-        if turn is None:  # no longer wanted
-            return
+        turn = self._turns[name]
         turn.running = False
+        if not turn.wanted:
+            del self._turns[name]
+            return
         turn.failures = 0 if ok else turn.failures + 1
         steps = min(2 ** max(0, turn.failures - 1), self.rhythm.slowest)
         ahead = max(self.clock.monotonic() - turn.first, 0.0)

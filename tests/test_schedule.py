@@ -117,6 +117,23 @@ def test_new_names_are_due_at_once_and_others_keep_their_turns() -> None:
     assert lived(made, clock, 1.0) == [0.5, 1.0]
 
 
+def test_one_that_is_dropped_and_added_again_while_it_runs_is_not_begun_twice() -> None:
+    """It keeps its turn, as if nothing had happened; dropped for good, it ends and is forgotten."""
+    made, clock = schedule("a")
+    made.began("a")
+    made.keep([])
+    made.keep(["a"])
+    assert made.due() == []
+    made.ended("a", ok=True)
+    assert lived(made, clock, 2.5) == [1.0, 2.0]
+    made.began("a")
+    made.keep([])
+    made.ended("a", ok=True)
+    assert made.wait() is None
+    made.keep(["a"])
+    assert made.due() == ["a"]
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90.0), ("15m", 900.0), ("6h", 21_600.0), ("7d", 604_800.0), (" 1 h ", 3600.0)]
 )
