@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from connector_core.clock import Clock, SystemClock
-    from connector_core.config import Configuration
-    from connector_core.connection import Connection
+    from connector_core.config.configuration import Configuration
+    from connector_core.connectors.plugins import PluginInfo
     from connector_core.errors import (
         AmbiguousName,
         ApplicationError,
@@ -46,8 +46,9 @@ if TYPE_CHECKING:
         Unsupported,
         UsageError,
     )
-    from connector_core.hookspecs import SANDBOX_SECRET, hookimpl
-    from connector_core.host import Capabilities, Host
+    from connector_core.hookspecs import SANDBOX_SECRET, Vault, hookimpl
+    from connector_core.host.connection import Connection
+    from connector_core.host.host import Capabilities, Host
     from connector_core.http import HttpClient, HttpEvent, HttpPolicy, Response
     from connector_core.model import (
         AccessRow,
@@ -81,13 +82,12 @@ if TYPE_CHECKING:
         SyncInfo,
         SyncReport,
     )
-    from connector_core.plugins import PluginInfo, Vault
     from connector_core.provision.apply import ApplyReport, Line
+    from connector_core.provision.options import ChangeOptions
     from connector_core.provision.plan import Limits, Plan, Step
     from connector_core.settings import Setting, address, secret, setting
     from connector_core.sync import Progress, SyncPolicy
     from connector_core.sync.guard import Guard
-    from connector_core.terms import Terms
 
 __version__: str
 
@@ -95,18 +95,18 @@ __version__: str
 _HOMES = {
     "Clock": "clock",
     "SystemClock": "clock",
-    "Configuration": "config",
-    "Connection": "connection",
+    "Configuration": "config.configuration",
+    "Connection": "host.connection",
     "SANDBOX_SECRET": "hookspecs",
     "hookimpl": "hookspecs",
-    "Capabilities": "host",
-    "Host": "host",
+    "Capabilities": "host.host",
+    "Host": "host.host",
     "HttpClient": "http",
     "HttpEvent": "http",
     "HttpPolicy": "http",
     "Response": "http",
-    "PluginInfo": "plugins",
-    "Vault": "plugins",
+    "PluginInfo": "connectors.plugins",
+    "Vault": "hookspecs",
     "Setting": "settings",
     "address": "settings",
     "secret": "settings",
@@ -119,7 +119,7 @@ _HOMES = {
     "Progress": "sync",
     "SyncPolicy": "sync",
     "Guard": "sync.guard",
-    "Terms": "terms",
+    "ChangeOptions": "provision.options",
 }
 
 
@@ -160,6 +160,7 @@ __all__ = [
     "Capabilities",
     "Change",
     "ChangeCounts",
+    "ChangeOptions",
     "Clock",
     "Configuration",
     "ConfigurationError",
@@ -221,7 +222,6 @@ __all__ = [
     "SyncPolicy",
     "SyncReport",
     "SystemClock",
-    "Terms",
     "UnknownName",
     "Unreachable",
     "Unsupported",

@@ -9,7 +9,7 @@ Errors a hook raises are those of `connector_core`; anything else is reported as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
@@ -33,13 +33,23 @@ if TYPE_CHECKING:
         Resource,
         SyncReport,
     )
-    from connector_core.plugins import Vault
 
 GROUP = "connector_core"
 SANDBOX_SECRET = "sandbox"  # what every secret setting holds on a sandbox connection
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+class Vault(Protocol):
+    """Keeps what an application hands out anew, such as a rotated token."""
+
+    def get(self, name: str) -> str | None:
+        """What was kept under that name, or None."""
+
+    def put(self, name: str, value: str) -> None:
+        """Keep it, readable by this connection only."""
+
 
 # == setting up ================================================================================================
 

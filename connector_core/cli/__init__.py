@@ -7,18 +7,21 @@
     output.py    lines, JSON documents and errors, and what must never reach a terminal
     table.py     columns that fit the terminal
     progress.py  how far a long run is
-    look.py      plugins, capabilities, check
-    run.py       run, and every.py: run again and again
-    schedule.py  schedule
-    answers.py   access, changes, history
-    keep.py      backup, prune
-    past.py      syncs
-    logs.py      logs
-    watching.py  connections, status
-    change.py    create-user, delete-user, grant, revoke, operations
-    plans.py     plan, apply
-    asking.py    what a person is asked, where there is one
-    sandbox.py   sandbox
+    prompts.py   what a person is asked, on a terminal only
+
+    plugins.py      plugins, capabilities, check
+    add.py          add
+    configure.py    configure, rename, remove, config
+    connections.py  connections, status
+    run.py          run; every.py: run --every
+    schedule.py     schedule
+    access.py       access, changes, history
+    syncs.py        syncs
+    logs.py         logs
+    create_user.py  create-user, delete-user, grant, revoke, operations
+    plan.py         plan, apply
+    backup.py       backup, prune
+    sandbox.py      sandbox
 """
 
 from __future__ import annotations

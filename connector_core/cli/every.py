@@ -18,9 +18,9 @@ from connector_core.cli.program import Options
 from connector_core.cli.signals import on_hangup, stopping
 from connector_core.clock import SystemClock, rfc3339
 from connector_core.errors import Busy, ConnectorCoreError, Interrupted, RateLimited, UsageError
-from connector_core.host import Host
+from connector_core.fleet.schedule import Rhythm, Schedule
+from connector_core.host.host import Host
 from connector_core.model import SyncReport
-from connector_core.schedule import Rhythm, Schedule
 
 _INTERRUPTED = 130
 Names = Callable[[Host], list[str]]
@@ -28,7 +28,7 @@ Shown = Callable[[SyncReport], tuple[str, dict[str, Any]]]
 
 
 @define
-class _Ended:
+class _FinishedRun:
     """A run that came to its end: with a report, an error, or both."""
 
     name: str
@@ -46,7 +46,7 @@ class _Ended:
 
 
 @define
-class Keeper:
+class ScheduledRuns:
     """Runs what is due, each in a thread, and tells what came of it.
 
     Signal handlers and threads only put what happened into ``events``; everything else is done by `keep` alone.
@@ -60,7 +60,7 @@ class Keeper:
     names: Names
     shown: Shown
     workers: int | None = None
-    _events: queue.SimpleQueue[_Ended | int | None] = field(factory=queue.SimpleQueue, init=False)
+    _events: queue.SimpleQueue[_FinishedRun | int | None] = field(factory=queue.SimpleQueue, init=False)
     _hosts: list[Host] = field(factory=list, init=False)  # the last one is in use, earlier ones while a run needs them
     _threads: dict[str, threading.Thread] = field(factory=dict, init=False)
     _schedule: Schedule = field(init=False)
@@ -95,8 +95,8 @@ class Keeper:
                 return event
             self._take(event)
 
-    def _take(self, event: _Ended | int | None) -> None:
-        if isinstance(event, _Ended):
+    def _take(self, event: _FinishedRun | int | None) -> None:
+        if isinstance(event, _FinishedRun):
             self._threads.pop(event.name).join()
             self._schedule.ended(event.name, ok=event.ok, wait=event.wait)
             self._tell(event)
@@ -137,7 +137,7 @@ class Keeper:
 
     def _run(self, name: str, host: Host) -> None:
         """In a thread of its own."""
-        ended = _Ended(name)
+        ended = _FinishedRun(name)
         try:
             ended.report = host.connection(name).sync(workers=self.workers)
         except ConnectorCoreError as error:
@@ -148,7 +148,7 @@ class Keeper:
 
     # -- telling -----------------------------------------------------------------------------------------------
 
-    def _tell(self, ended: _Ended) -> None:
+    def _tell(self, ended: _FinishedRun) -> None:
         if isinstance(ended.error, Interrupted):
             self.options.remark(f"{ended.name}: interrupted; the next run within an hour goes on from there")
             return

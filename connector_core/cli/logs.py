@@ -14,8 +14,8 @@ from connector_core.errors import Interrupted, UsageError
 from connector_core.model import LEVELS, Level, LogLine
 
 if TYPE_CHECKING:
-    from connector_core.connection import Connection
-    from connector_core.host import Host
+    from connector_core.host.connection import Connection
+    from connector_core.host.host import Host
 
 _LOGS = (Column("AT (UTC)"), Column("LEVEL"), Column("MESSAGE", least=20, wrap=True))
 _ALL = (_LOGS[0], Column("OF"), *_LOGS[1:])

@@ -16,37 +16,37 @@ from connector_core.cli.output import print_error, say
 from connector_core.errors import ConnectorCoreError, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from connector_core.host import Host
+    from connector_core.host.host import Host
 
 GROUP = "connector_core"  # of entry points; not imported from hookspecs, which imports pluggy
 CHANGES = 10  # the exit code that --exit-code asks for
 COMMANDS = {  # by name: the module, imported when the command is asked for, and what --help says of it
-    "plugins": ("look", "List the installed plugins, and why one is broken."),
-    "capabilities": ("look", "Show what a connector can do and what can be set."),
-    "add": ("setup", "Set up a connection: application, owner, credentials."),
-    "configure": ("alter", "Change settings, owner, app, managed; replace a secret."),
-    "rename": ("alter", "Give a connection another name; its history goes along."),
-    "remove": ("alter", "Forget a connection and its secrets; its history stays."),
-    "config": ("alter", "Show what is configured, secrets masked."),
-    "connections": ("watching", "List the connections, and how each is doing."),
-    "check": ("look", "Find out whether it can be reached and accepts the token."),
+    "plugins": ("plugins", "List the installed plugins, and why one is broken."),
+    "capabilities": ("plugins", "Show what a connector can do and what can be set."),
+    "add": ("add", "Set up a connection: application, owner, credentials."),
+    "configure": ("configure", "Change settings, owner, app, managed; replace a secret."),
+    "rename": ("configure", "Give a connection another name; its history goes along."),
+    "remove": ("configure", "Forget a connection and its secrets; its history stays."),
+    "config": ("configure", "Show what is configured, secrets masked."),
+    "connections": ("connections", "List the connections, and how each is doing."),
+    "check": ("plugins", "Find out whether it can be reached and accepts the token."),
     "run": ("run", "Read all users and roles, and publish what it came to."),
     "schedule": ("schedule", "Print a systemd unit, or a line for crontab, that runs it."),
-    "access": ("answers", "Show who has what."),
-    "changes": ("answers", "Show joiners, leavers and role changes."),
-    "history": ("answers", "Show all that is known of one person."),
-    "syncs": ("past", "List the syncs that ran, the newest first."),
+    "access": ("access", "Show who has what."),
+    "changes": ("access", "Show joiners, leavers and role changes."),
+    "history": ("access", "Show all that is known of one person."),
+    "syncs": ("syncs", "List the syncs that ran, the newest first."),
     "logs": ("logs", "Show what happened in a sync or operation."),
-    "create-user": ("change", "Create an account; one that exists is left as it is."),
-    "delete-user": ("change", "Remove a person's account."),
-    "grant": ("change", "Give a person a role; held already is a success."),
-    "revoke": ("change", "Take a role from a person; not held is a success."),
-    "plan": ("plans", "Compare with who should have what; write down what to do."),
-    "apply": ("plans", "Carry a plan out, step by step."),
-    "operations": ("change", "Show the journal of changes asked for, newest first."),
-    "status": ("watching", "Say how connections are doing, for monitoring."),
-    "backup": ("keep", "Copy the state into a file, also while it is in use."),
-    "prune": ("keep", "Forget pictures, changes and syncs of long ago."),
+    "create-user": ("create_user", "Create an account; one that exists is left as it is."),
+    "delete-user": ("create_user", "Remove a person's account."),
+    "grant": ("create_user", "Give a person a role; held already is a success."),
+    "revoke": ("create_user", "Take a role from a person; not held is a success."),
+    "plan": ("plan", "Compare with who should have what; write down what to do."),
+    "apply": ("plan", "Carry a plan out, step by step."),
+    "operations": ("create_user", "Show the journal of changes asked for, newest first."),
+    "status": ("connections", "Say how connections are doing, for monitoring."),
+    "backup": ("backup", "Copy the state into a file, also while it is in use."),
+    "prune": ("backup", "Forget pictures, changes and syncs of long ago."),
     "sandbox": ("sandbox", "Run a stand-in for the application until Ctrl-C."),
 }
 
@@ -63,7 +63,7 @@ class Options:
 
     def host(self, *, new: bool = False) -> Host:
         """:param new: the configuration file is about to be written, and need not be there yet."""
-        from connector_core.host import Host
+        from connector_core.host.host import Host
 
         return Host.from_environment(db=self.db, config=self.config, new=new)
 
@@ -156,7 +156,7 @@ class Program(click.Group):
 
         strangers = [e for e in entry_points(group=GROUP) if e.dist is None or e.dist.name != "connector-core"]
         if strangers and not self._asked:
-            from connector_core.plugins import Plugins
+            from connector_core.connectors.plugins import Plugins
 
             self._asked = True
             for complaint in Plugins().announce("register_commands", cli=self):

@@ -14,8 +14,8 @@ from connector_core.errors import IncompleteError, Interrupted, UsageError
 from connector_core.model import SyncReport
 
 if TYPE_CHECKING:
-    from connector_core.connection import Connection
-    from connector_core.host import Host
+    from connector_core.host.connection import Connection
+    from connector_core.host.host import Host
 
 _MAX_WORKERS = 64
 _WARNINGS = 20  # a thousand lines would hide what came of it
@@ -62,8 +62,8 @@ def run(
 def _again(
     options: Options, connection: str | None, every: str, sandbox: bool, exit_code: bool, how: dict[str, Any]
 ) -> int:
-    from connector_core.cli.every import Keeper
-    from connector_core.schedule import Rhythm, duration
+    from connector_core.cli.every import ScheduledRuns
+    from connector_core.fleet.schedule import Rhythm, duration
 
     if exit_code or how["fresh"] or how["accept_removals"]:
         raise UsageError(
@@ -76,11 +76,13 @@ def _again(
         return [_sandbox_of(host, connection) if sandbox else connection]
 
     rhythm = Rhythm(every=duration(every))
-    return Keeper(options, rhythm, names, lambda report: (_line(report), _document(report)), how["workers"]).keep()
+    return ScheduledRuns(
+        options, rhythm, names, lambda report: (_line(report), _document(report)), how["workers"]
+    ).keep()
 
 
 def _sandbox_of(host: Host, connection: str) -> str:
-    from connector_core.config import SANDBOX
+    from connector_core.config.configuration import SANDBOX
 
     return connection if connection.endswith(SANDBOX) else host.connection(connection).config.connector + SANDBOX
 

@@ -15,7 +15,7 @@ from connector_core.errors import UsageError
 from connector_core.hookspecs import SANDBOX_SECRET
 
 if TYPE_CHECKING:
-    from connector_core.sandbox import Sandbox
+    from connector_core.connectors.sandbox import Sandbox
 
 
 @click.command(cls=Command)

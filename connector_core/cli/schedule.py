@@ -59,7 +59,7 @@ def schedule(options: Options, /, connection: str | None, everything: bool, ever
 
     Nothing is installed: the first lines of what is printed say where it goes.
     """
-    from connector_core.schedule import duration
+    from connector_core.fleet.schedule import duration
 
     if (connection is None) != everything or (everything and cron):
         raise UsageError("name one CONNECTION, or --all for systemd", hint="connector-core schedule --help says more")

@@ -6,7 +6,7 @@ What each file does, in the order in which a request passes them::
     address.py      which addresses may be asked at all, and through which proxy
     limits.py       who waits for whom after a 429 or 503
     transport.py    one attempt over urllib3; the only file that knows it well
-    trouble.py      what urllib3 raises, said as what it means
+    transport_errors.py  what urllib3 raises, as what it means
     body.py         a capped read, and unpacking
     retry.py        what may be sent again, and when
     retry_after.py  how long the server asks to wait
@@ -14,6 +14,7 @@ What each file does, in the order in which a request passes them::
     masking.py      secrets out of everything printable
     values.py       the policy, and the events
     response.py     what comes back
+    loopback.py     a server on this machine, for sandboxes and tests
 """
 
 from connector_core.http.client import HttpClient

@@ -24,13 +24,13 @@ from connector_core.errors import (
 )
 from connector_core.http.address import Params, checked, origin
 from connector_core.http.body import ACCEPTED, Unreadable, read_body
-from connector_core.http.limits import Limits
+from connector_core.http.limits import RateLimits
 from connector_core.http.masking import Mask
 from connector_core.http.remedies import SAFE
 from connector_core.http.response import Response
-from connector_core.http.retry import Patience, asked_by, may_repeat
+from connector_core.http.retry import RetryBudget, asked_by, may_repeat
 from connector_core.http.transport import Transport, send
-from connector_core.http.trouble import Trouble, trouble
+from connector_core.http.transport_errors import TransportError, transport_error
 from connector_core.http.values import Auth, HttpEvent, HttpPolicy
 from connector_core.model import Secret
 
@@ -54,7 +54,7 @@ class _Call:
     limit: str
     announced: bool = False
     renewed: bool = False
-    hurry: float = float("inf")
+    cancel_deadline: float = float("inf")
 
     @property
     def path(self) -> str:
@@ -102,7 +102,7 @@ class HttpClient:
         self._before_write = before_write
         self._chance = seed or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._transport = Transport(environ=environ or {}, pool_size=pool_size, mask=self._mask)
-        self._limits = Limits(clock)
+        self._limits = RateLimits(clock)
         self._counting = threading.Lock()
         self._renewing = threading.RLock()  # an `auth` may itself send a request that is authenticated
         self._ends = None if policy.deadline is None else clock.monotonic() + policy.deadline
@@ -114,7 +114,7 @@ class HttpClient:
         """Close the connections that are kept open."""
         self._transport.close()
 
-    def keep_to(self, per_second: float, *, limit: str = "default") -> None:
+    def set_rate(self, per_second: float, *, limit: str = "default") -> None:
         """Send no more requests a second than that on a limit. One that is not told is found by being refused."""
         self._limits.set(limit, per_second)
 
@@ -157,10 +157,10 @@ class HttpClient:
 
     # -- the loop of attempts ----------------------------------------------------------------------------------
 
-    def _insist(self, call: _Call) -> Response | Trouble:
+    def _insist(self, call: _Call) -> Response | TransportError:
         """Try until there is a result that stands."""
         self._await_turn(call)
-        patience = Patience(self._policy, self._clock, self._chance)
+        patience = RetryBudget(self._policy, self._clock, self._chance)
         while True:
             result = self._authenticated(call)
             asked = asked_by(result, self._clock.now())
@@ -172,7 +172,7 @@ class HttpClient:
             self._tell("retry", call, result, pause)
             self._pause(call, result, pause)
 
-    def _pause(self, call: _Call, result: Response | Trouble, seconds: float) -> None:
+    def _pause(self, call: _Call, result: Response | TransportError, seconds: float) -> None:
         if isinstance(result, Response) and result.status in (429, 503):
             self._limits[call.limit].close_for(seconds)
         else:
@@ -201,8 +201,8 @@ class HttpClient:
                 hint="The application asked to slow down. Try again later.",
             )
 
-    def _concluded(self, call: _Call, result: Response | Trouble) -> Response:
-        if isinstance(result, Trouble):
+    def _concluded(self, call: _Call, result: Response | TransportError) -> Response:
+        if isinstance(result, TransportError):
             unknown = "" if call.method in SAFE or not result.sent else "; whether it was carried out is not known"
             raise Unreachable(self.mask(f"{call} failed: {result.reason}{unknown}"), hint=result.hint)
         if result.status == 429:
@@ -215,11 +215,11 @@ class HttpClient:
 
     # -- one attempt -------------------------------------------------------------------------------------------
 
-    def _authenticated(self, call: _Call) -> Response | Trouble:
+    def _authenticated(self, call: _Call) -> Response | TransportError:
         """One attempt, or two where credentials were renewed in between. A 401 proves that nothing was done."""
         used = self._credentials(call.auth)
         result = self._attempt(call, used)
-        if call.auth is None or call.renewed or isinstance(result, Trouble) or result.status != 401:
+        if call.auth is None or call.renewed or isinstance(result, TransportError) or result.status != 401:
             return result
         call.renewed = True
         fresh = self._renewed(call.auth, used)
@@ -239,7 +239,7 @@ class HttpClient:
             current = self._credentials(auth)
             return self._credentials(auth, renew=True) if current == refused else current
 
-    def _attempt(self, call: _Call, credentials: Mapping[str, str]) -> Response | Trouble:
+    def _attempt(self, call: _Call, credentials: Mapping[str, str]) -> Response | TransportError:
         timeout = self._timeout(call)
         self._announce(call)
         with self._counting:
@@ -247,16 +247,16 @@ class HttpClient:
         self._tell("request", call)
         began = self._clock.monotonic()
         try:
-            result: Response | Trouble = self._exchange(call, {**call.headers, **credentials}, timeout)
+            result: Response | TransportError = self._exchange(call, {**call.headers, **credentials}, timeout)
         except urllib3.exceptions.HTTPError as error:
-            result = trouble(error)
+            result = transport_error(error)
         except Unreadable as error:
             raise ProtocolError(self.mask(f"{call} was answered with {error}"), hint=error.hint) from None
         self._tell("response", call, result, self._clock.monotonic() - began)
         self._learn_pace(call, result, began)
         return result
 
-    def _learn_pace(self, call: _Call, result: Response | Trouble, began: float) -> None:
+    def _learn_pace(self, call: _Call, result: Response | TransportError, began: float) -> None:
         if isinstance(result, Response) and result.status == 429:
             self.refused += 1
             self._limits[call.limit].refused(began)
@@ -310,8 +310,8 @@ class HttpClient:
         """After a cancel the reply in hand is still taken, if it is here within the read timeout."""
         now = self._clock.monotonic()
         if self._cancel is not None and self._cancel.is_set():
-            call.hurry = min(call.hurry, now + self._policy.read_timeout)
-        if now > call.hurry:
+            call.cancel_deadline = min(call.cancel_deadline, now + self._policy.read_timeout)
+        if now > call.cancel_deadline:
             raise Interrupted("interrupted")
         if now > latest:
             raise urllib3.exceptions.TimeoutError
@@ -330,7 +330,7 @@ class HttpClient:
         self,
         kind: Literal["request", "response", "wait", "retry"],
         call: _Call,
-        result: Response | Trouble | None = None,
+        result: Response | TransportError | None = None,
         seconds: float | None = None,
     ) -> None:
         if self._on_event is None:
@@ -342,7 +342,7 @@ class HttpClient:
                 url=self.mask(call.path),
                 status=result.status if isinstance(result, Response) else None,
                 seconds=seconds,
-                message=self.mask(result.reason) if isinstance(result, Trouble) else "",
+                message=self.mask(result.reason) if isinstance(result, TransportError) else "",
             )
         )
 

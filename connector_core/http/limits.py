@@ -20,7 +20,7 @@ _ENOUGH = 2.0  # seconds in which what was let through shows what may be
 _SLOWEST = 0.1  # requests a second
 
 
-class Limit:
+class RateLimit:
     """One rate limit of the application, shared by all threads of a client. Times are the clock's monotonic ones.
 
     :param per_second: the limit, where it is known.
@@ -92,19 +92,19 @@ class Limit:
         self._paced = now
 
 
-class Limits:
+class RateLimits:
     """The limits of a client by name, made when first named."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._by_name: dict[str, Limit] = {}
+        self._by_name: dict[str, RateLimit] = {}
 
-    def __getitem__(self, name: str) -> Limit:
+    def __getitem__(self, name: str) -> RateLimit:
         with self._lock:
-            return self._by_name.setdefault(name, Limit(self._clock))
+            return self._by_name.setdefault(name, RateLimit(self._clock))
 
     def set(self, name: str, per_second: float) -> None:
         """Keep to a limit that is known."""
         with self._lock:
-            self._by_name[name] = Limit(self._clock, per_second)
+            self._by_name[name] = RateLimit(self._clock, per_second)

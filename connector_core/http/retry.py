@@ -8,26 +8,26 @@ from connector_core.clock import Clock
 from connector_core.http.remedies import SAFE
 from connector_core.http.response import Response
 from connector_core.http.retry_after import asked_wait
-from connector_core.http.trouble import Trouble
+from connector_core.http.transport_errors import TransportError
 from connector_core.http.values import HttpPolicy
 
 PASSING = frozenset({429, 500, 502, 503, 504})
 """Statuses of faults that may pass."""
 
 
-def may_repeat(method: str, result: Response | Trouble, asked: float | None) -> bool:
+def may_repeat(method: str, result: Response | TransportError, asked: float | None) -> bool:
     """Whether sending again is safe and sensible.
 
     A read is repeated after every fault that may pass; a write only where the application provably did nothing (P75):
     nothing reached it, it refused by 429, or by a 503 that says when to come back.
     """
     read = method in SAFE
-    if isinstance(result, Trouble):
+    if isinstance(result, TransportError):
         return result.patience != "none" and (read or not result.sent)
     return result.status in PASSING if read else result.status == 429 or (result.status == 503 and asked is not None)
 
 
-class Patience:
+class RetryBudget:
     """How much longer one request may be tried. Begins when its first attempt leaves."""
 
     def __init__(self, policy: HttpPolicy, clock: Clock, chance: random.Random) -> None:
@@ -37,7 +37,7 @@ class Patience:
         self._began = clock.monotonic()
         self._tries = 0
 
-    def pause(self, result: Response | Trouble, asked: float | None) -> float | None:
+    def pause(self, result: Response | TransportError, asked: float | None) -> float | None:
         """Seconds until the next attempt, or None where this one was the last.
 
         A wait that the server asks for may begin as long as the budget lasts; one of our own must also end within it.
@@ -48,7 +48,7 @@ class Patience:
         if asked is not None:
             # Never faster than without being asked: "at once", said for ever, must not make us hammer the server.
             return max(self.clamped(asked), pause) if spent < self._policy.retry_budget else None
-        short = isinstance(result, Trouble) and result.patience == "short"
+        short = isinstance(result, TransportError) and result.patience == "short"
         if short and self._tries >= self._policy.unreachable_tries:
             return None
         budget = self._policy.unreachable_budget if short else self._policy.retry_budget
@@ -63,6 +63,6 @@ class Patience:
         return self._chance.uniform(0.0, longest)
 
 
-def asked_by(result: Response | Trouble, now: float) -> float | None:
+def asked_by(result: Response | TransportError, now: float) -> float | None:
     """Seconds that the application asks us to wait, or None."""
-    return None if isinstance(result, Trouble) else asked_wait(result.status, result.headers, now)
+    return None if isinstance(result, TransportError) else asked_wait(result.status, result.headers, now)

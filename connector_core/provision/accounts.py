@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from attrs import field, frozen
 
+from connector_core.connectors.session import Session
 from connector_core.errors import ApplicationError, NotFound, OperationRefused, Unsupported, UsageError
 from connector_core.model import Entitlement, EntitlementKey, Grant, Key, Outcome, Page, Request, Resource
 from connector_core.provision.calls import Calls
-from connector_core.provision.wishes import Found, Wish, is_called
-from connector_core.session import Session
+from connector_core.provision.desired_state import AccountState, DesiredState, is_called
 from connector_core.store.journal import Journal
 
 
@@ -39,25 +39,25 @@ class Accounts:
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def by_login(self, login: str) -> Found:
+    def by_login(self, login: str) -> AccountState:
         """The account of that login as a look-up gives it, in any case."""
         page = self.calls(lambda: self.session.connector.find_account(self.session.client, login))
         self._learn(page.entitlements)
-        return Found.called(page, self.type, login)
+        return AccountState.called(page, self.type, login)
 
-    def by_key(self, key: Key) -> Found:
+    def by_key(self, key: Key) -> AccountState:
         """The account of that id, and no other (P60)."""
         page = self._ask_for(key)
-        return Found.at(page, key)
+        return AccountState.at(page, key)
 
-    def by_possible_id(self, name: str) -> Found:
+    def by_possible_id(self, name: str) -> AccountState:
         """As `by_key`, of a name that may be no id, or none any more: some servers call that a bad request (P54)."""
         try:
             return self.by_key(Key(self.type, name))
         except (NotFound, OperationRefused):
-            return Found()
+            return AccountState()
 
-    def find(self, login: str, *, proof: bool = False) -> Found:
+    def find(self, login: str, *, proof: bool = False) -> AccountState:
         """The account of that login, also where no look-up shows it: by the id under which the picture knows it.
 
         A filter may lag behind (P51), or hide who is inactive (P56) or invited (P14).
@@ -71,21 +71,21 @@ class Accounts:
             return found
         found = self.by_key(known.key) if proof else self.by_possible_id(known.id)
         if found.resource is None:
-            return Found.invited(known) if self.journal.is_invited(known) else found
+            return AccountState.invited(known) if self.journal.is_invited(known) else found
         if not any(is_called(name, login) for name in (found.resource.login, found.resource.email)):
-            return Found()
+            return AccountState()
         return found.pending() if known.status == "pending" else found
 
-    def read(self, wish: Wish) -> Found:
+    def read(self, wish: DesiredState) -> AccountState:
         """The account as it is now."""
         if wish.key is None:
             return self.find(wish.login or "")
         found = self.by_key(wish.key)
         if wish.invited is None or wish.kind == "delete_account":
             return found
-        return Found.invited(wish.invited) if found.resource is None else found.pending()
+        return AccountState.invited(wish.invited) if found.resource is None else found.pending()
 
-    def listed(self, wish: Wish) -> Found:
+    def listed(self, wish: DesiredState) -> AccountState:
         """One that was just created: where no look-up shows it yet, and its id does, it is pending (W14)."""
         found = self.by_login(wish.login or "")
         if found.resource is not None or wish.key is None:
@@ -94,11 +94,11 @@ class Accounts:
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def write(self, wish: Wish, on_write: Callable[[Request], None]) -> Outcome:
+    def write(self, wish: DesiredState, on_write: Callable[[Request], None]) -> Outcome:
         """Have the connector bring about the wish, with one request."""
         return self.calls(lambda: self._hook(wish), on_write)
 
-    def _hook(self, wish: Wish) -> Outcome:
+    def _hook(self, wish: DesiredState) -> Outcome:
         connector, client, key = self.session.connector, self.session.client, wish.key
         if wish.kind == "create_account":
             assert wish.account is not None

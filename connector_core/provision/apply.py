@@ -9,11 +9,11 @@ from attrs import evolve, frozen
 
 from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardRefused, Interrupted, StateError
 from connector_core.model import ErrorInfo, Key, NewAccount, Operation
+from connector_core.provision.desired_state import Differs
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.plan import Plan, Step, names
 from connector_core.provision.planner import Planner
 from connector_core.provision.requests import Requests
-from connector_core.provision.wishes import Differs
 
 ApplyStatus = Literal["complete", "partial", "stopped", "interrupted"]
 Ended = Literal["changed", "unchanged", "failed", "unknown", "differs"]

@@ -63,7 +63,7 @@ class Calls:
         :raises GuardRefused: it wanted to write, and no ``on_write`` is there to allow it.
         """
         ends, stopping = self.clock.monotonic() + self.deadline, False
-        call = _Call(ask, self.ahead, writes=on_write is not None)
+        call = _HookCall(ask, self.ahead, writes=on_write is not None)
         try:
             while True:
                 event = call.next(_TICK)
@@ -82,25 +82,25 @@ class Calls:
 
 
 @frozen
-class _Ended(Generic[T]):
+class _HookResult(Generic[T]):
     """A hook that came back: ``result`` gives its answer or raises its error."""
 
     result: Callable[[], T]
 
 
-class _Call(Generic[T]):
+class _HookCall(Generic[T]):
     """One hook in its thread. A request that writes waits there until this side allows it."""
 
     def __init__(self, ask: Callable[[], T], ahead: WriteAhead, *, writes: bool) -> None:
         self._ask = ask
         self._ahead = ahead
         self._writes = writes
-        self._events: queue.SimpleQueue[Request | _Ended[T]] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Request | _HookResult[T]] = queue.SimpleQueue()
         self._allowed: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._closed = False
         threading.Thread(target=self._work, name="hook", daemon=True).start()
 
-    def next(self, timeout: float) -> Request | _Ended[T] | None:
+    def next(self, timeout: float) -> Request | _HookResult[T] | None:
         """A request that is about to leave, or the end; None when neither came within ``timeout`` real seconds."""
         try:
             return self._events.get(timeout=timeout)
@@ -120,9 +120,9 @@ class _Call(Generic[T]):
                 value = self._ask()
         except BaseException as error:
             raised = error
-            self._events.put(_Ended(lambda: _raise(raised)))
+            self._events.put(_HookResult(lambda: _raise(raised)))
         else:
-            self._events.put(_Ended(lambda: value))
+            self._events.put(_HookResult(lambda: value))
 
     def _wait_for_leave(self, request: Request) -> None:
         if not self._closed:

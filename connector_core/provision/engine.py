@@ -11,17 +11,17 @@ from typing import NoReturn
 from attrs import evolve, field, frozen
 
 from connector_core.clock import Clock
+from connector_core.connectors.session import Session
 from connector_core.errors import ConnectorCoreError, CredentialsRefused, Interrupted
 from connector_core.model import Operation, Request
 from connector_core.provision.accounts import Accounts
-from connector_core.provision.book import Book, Ending, login_of
 from connector_core.provision.calls import WriteAhead
+from connector_core.provision.desired_state import AccountState, DesiredState
 from connector_core.provision.guards import Consent, Guards, Loss
+from connector_core.provision.operation_log import OperationLog, OperationResult, login_of
 from connector_core.provision.verify import Verifier, role_warning
-from connector_core.provision.wishes import Found, Wish
-from connector_core.session import Session
 from connector_core.store.follow import Follower
-from connector_core.store.journal import Asked, Journal
+from connector_core.store.journal import Journal, Requester
 
 __all__ = ["ProvisionPolicy", "Provisioner", "WriteAhead"]
 
@@ -52,11 +52,11 @@ class Provisioner:
     """Carries out wishes on one connection, one after the other, in one thread."""
 
     accounts: Accounts
-    book: Book
+    book: OperationLog
     verifier: Verifier
     guards: Guards
     clock: Clock
-    asked: Asked
+    asked: Requester
     consent: Consent = field(factory=Consent)
     dry: bool = False
 
@@ -76,7 +76,7 @@ class Provisioner:
     def account_type(self) -> str:
         return self.accounts.type
 
-    def carry_out(self, wish: Wish, found: Found, *, reactivated: bool = False) -> Operation:
+    def carry_out(self, wish: DesiredState, found: AccountState, *, reactivated: bool = False) -> Operation:
         """Bring about one wish for an account that was just read as ``found``.
 
         :param reactivated: it was disabled, and enabled for this.
@@ -93,25 +93,27 @@ class Provisioner:
         id = self.book.begin(wish, found, self.asked, reactivated=reactivated)
         return self._write(id, wish, found)
 
-    def unchanged(self, wish: Wish, found: Found, *warnings: str, reactivated: bool = False) -> Operation:
+    def unchanged(
+        self, wish: DesiredState, found: AccountState, *warnings: str, reactivated: bool = False
+    ) -> Operation:
         """A success that sends nothing; in the journal all the same, as somebody asked for it."""
         if self.dry:
-            return self._planned(wish, found, Ending(state="done", outcome="unchanged", warnings=warnings))
-        ending = Ending(
+            return self._planned(wish, found, OperationResult(state="done", outcome="unchanged", warnings=warnings))
+        ending = OperationResult(
             state="done", outcome="changed" if reactivated else "unchanged", after=found,
-            verified=found.seen and wish.is_so(found) is True, warnings=(*warnings, *role_warning(wish, found)),
+            verified=found.seen and wish.is_satisfied(found) is True, warnings=(*warnings, *role_warning(wish, found)),
         )  # fmt: skip
         return self.book.note(wish, found, self.asked, ending, reactivated=reactivated)
 
-    def _is_so(self, wish: Wish, found: Found) -> bool:
+    def _is_so(self, wish: DesiredState, found: AccountState) -> bool:
         """As read; where a role cannot be read, as the last operation left it, if that was the same and seen done."""
-        so = wish.is_so(found)
+        so = wish.is_satisfied(found)
         if so is None and wish.key is not None and self.journal.is_repeated(wish.kind, wish.key, wish.entitlement):
             held = self.book.held(wish.key, found)
             so = bool(held) and (wish.entitlement in held) == (wish.kind == "grant")
         return bool(so)
 
-    def _write(self, id: int, wish: Wish, before: Found) -> Operation:
+    def _write(self, id: int, wish: DesiredState, before: AccountState) -> Operation:
         try:
             outcome = self.accounts.write(wish, lambda r: self.journal.sent(id, f"{r.method} {r.path}"))
         except ConnectorCoreError as error:
@@ -124,7 +126,7 @@ class Provisioner:
 
     # -- dry runs ------------------------------------------------------------------------------------------
 
-    def _shown(self, wish: Wish, found: Found) -> Operation:
+    def _shown(self, wish: DesiredState, found: AccountState) -> Operation:
         """What a write would send."""
 
         def stop(request: Request) -> NoReturn:
@@ -137,10 +139,10 @@ class Provisioner:
             request = stopped.request
         held = self.book.held(wish.key, found)
         replaced = self.verifier.replaced(wish, held, self.verifier.wished(wish, held))
-        planned = self._planned(wish, found, Ending(state="done", outcome="changed", replaced=replaced))
+        planned = self._planned(wish, found, OperationResult(state="done", outcome="changed", replaced=replaced))
         return evolve(planned, request=request)
 
-    def _planned(self, wish: Wish, found: Found, ending: Ending) -> Operation:
+    def _planned(self, wish: DesiredState, found: AccountState, ending: OperationResult) -> Operation:
         role = wish.role
         return Operation(
             id=None, kind=wish.kind, user_id=wish.key and wish.key.id, user=login_of(wish, found), state="planned",

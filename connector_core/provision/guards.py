@@ -7,10 +7,10 @@ from typing import Any
 
 from attrs import frozen
 
-from connector_core.config import ConnectionConfig
+from connector_core.config.configuration import ConnectionConfig
 from connector_core.errors import GuardRefused
 from connector_core.model import Entitlement, EntitlementKey
-from connector_core.provision.wishes import Found, Wish
+from connector_core.provision.desired_state import AccountState, DesiredState
 
 Definitions = Callable[[EntitlementKey], Entitlement | None]
 
@@ -35,7 +35,7 @@ class Guards:
         """From the setting ``protected``, where the connector has one."""
         return cls(protected=frozenset(str(name).strip().casefold() for name in getattr(settings, "protected", ())))
 
-    def check(self, wish: Wish, found: Found, loss: Loss, consent: Consent, *, dry: bool) -> None:
+    def check(self, wish: DesiredState, found: AccountState, loss: Loss, consent: Consent, *, dry: bool) -> None:
         """Refuse, or ask, before a write that takes something away.
 
         :raises GuardRefused: with the switch that allows it, where one does.
@@ -53,7 +53,7 @@ class Guards:
         if loss.removes and not dry and not consent.yes:
             self._ask(wish, entitlement, consent)
 
-    def is_protected(self, wish: Wish, found: Found) -> bool:
+    def is_protected(self, wish: DesiredState, found: AccountState) -> bool:
         names = {wish.login, wish.key and wish.key.id}
         if found.resource is not None:
             names |= {found.resource.login, found.resource.email, found.resource.id}
@@ -63,7 +63,7 @@ class Guards:
         """Whether that login, e-mail or id is protected."""
         return name.strip().casefold() in self.protected
 
-    def _ask(self, wish: Wish, entitlement: Entitlement | None, consent: Consent) -> None:
+    def _ask(self, wish: DesiredState, entitlement: Entitlement | None, consent: Consent) -> None:
         note = f" {entitlement.note}" if entitlement is not None and entitlement.note else ""
         if consent.confirm is not None and consent.confirm(f"This removes {wish.label} from the application.{note}"):
             return
@@ -80,7 +80,7 @@ class Loss:
     takes: bool
 
     @classmethod
-    def by(cls, wish: Wish, found: Found, define: Definitions) -> Loss:
+    def by(cls, wish: DesiredState, found: AccountState, define: Definitions) -> Loss:
         """:param define: what an entitlement is; None where nobody can say, and then the worst is assumed."""
         entitlement = define(wish.entitlement) if wish.entitlement is not None else None
         removes = wish.kind == "delete_account" or (
@@ -90,7 +90,7 @@ class Loss:
         return cls(entitlement=entitlement, removes=removes, takes=takes)
 
 
-def _downgrades(granted: Entitlement | None, found: Found, define: Definitions) -> bool:
+def _downgrades(granted: Entitlement | None, found: AccountState, define: Definitions) -> bool:
     """Whether granting it ends something that is more. What cannot be read may be lost."""
     if granted is None or granted.exclusive is None:
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from connector_core.sync.lock import unusable
+from connector_core.store.lock import unusable
 
 
 class Holders:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from attrs import evolve, field, frozen
 
 from connector_core.model import AccessRow, Entitlement, EntitlementKey
-from connector_core.provision.people import Wanted
+from connector_core.provision.people_file import Wanted
 from connector_core.provision.plan import Effect, PlanKind, Step, names
 
 Held = frozenset[EntitlementKey]

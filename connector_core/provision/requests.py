@@ -9,8 +9,8 @@ from attrs import evolve, frozen
 
 from connector_core.errors import AmbiguousName, UnknownName, UsageError
 from connector_core.model import EntitlementKey, Key, NewAccount, Operation
+from connector_core.provision.desired_state import AccountState, DesiredState
 from connector_core.provision.engine import Provisioner
-from connector_core.provision.wishes import Found, Wish
 
 Held = frozenset[EntitlementKey]
 
@@ -30,7 +30,7 @@ class Requests:
         engine = self.engine
         login, as_of = _checked(account.login), engine.journal.newest()
         found = engine.accounts.find(login)
-        base = Wish(kind="create_account", type=engine.account_type, login=login, account=account, as_of=as_of)
+        base = DesiredState(kind="create_account", type=engine.account_type, login=login, account=account, as_of=as_of)
         wish = self._wish(found, base)
         if found.resource is None and engine.journal.was_invited(engine.account_type, login):
             return engine.unchanged(wish, found, "invited before, and not visible yet; delete-user takes that back")
@@ -40,17 +40,19 @@ class Requests:
 
     def delete(self, user: str | Key, *, expected: Held | None = None) -> Operation:
         """No account; one that is gone or disabled already is left as it is."""
-        return self._take(Wish(kind="delete_account", type=self.engine.account_type, expected=expected), user)
+        return self._take(DesiredState(kind="delete_account", type=self.engine.account_type, expected=expected), user)
 
     def revoke(self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None) -> Operation:
         """The entitlement no longer held."""
-        wish = Wish(kind="revoke", type=self.engine.account_type, entitlement=entitlement, expected=expected)
+        wish = DesiredState(kind="revoke", type=self.engine.account_type, entitlement=entitlement, expected=expected)
         return self._take(wish, user)
 
     def grant(self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None) -> Operation:
         """The entitlement held; a disabled account is enabled first."""
         found, key = self._find(user)
-        base = Wish(kind="grant", type=self.engine.account_type, key=key, entitlement=entitlement, expected=expected)
+        base = DesiredState(
+            kind="grant", type=self.engine.account_type, key=key, entitlement=entitlement, expected=expected
+        )
         if found.resource is None:
             base.require_expected(found)
             raise self._unknown(user)
@@ -67,7 +69,7 @@ class Requests:
 
     # -- finding -------------------------------------------------------------------------------------------
 
-    def _find(self, user: str | Key) -> tuple[Found, Key | None]:
+    def _find(self, user: str | Key) -> tuple[AccountState, Key | None]:
         """The account, and the id under which it was found or looked for."""
         accounts = self.engine.accounts
         if isinstance(user, Key):
@@ -81,7 +83,7 @@ class Requests:
             found = accounts.find(name, proof=True)
         return found, found.resource.key if found.resource is not None else None
 
-    def _wish(self, found: Found, wish: Wish) -> Wish:
+    def _wish(self, found: AccountState, wish: DesiredState) -> DesiredState:
         """The wish for that very account."""
         if found.resource is None:
             return wish
@@ -90,7 +92,7 @@ class Requests:
 
     # -- taking --------------------------------------------------------------------------------------------
 
-    def _take(self, wish: Wish, user: str | Key) -> Operation:
+    def _take(self, wish: DesiredState, user: str | Key) -> Operation:
         found, key = self._find(user)
         if found.resource is not None:
             return self.engine.carry_out(self._wish(found, wish), found)
@@ -119,7 +121,7 @@ class Requests:
 
     # -- coming back ---------------------------------------------------------------------------------------
 
-    def _come_back(self, wish: Wish, found: Found) -> Operation:
+    def _come_back(self, wish: DesiredState, found: AccountState) -> Operation:
         """Enable a disabled account, then give the role asked for, each a journal step; then what was asked for.
 
         Who is disabled holds nothing, so that no role they had before is protected from the one they come back with.
@@ -143,12 +145,12 @@ class Requests:
         engine.journal.link([step.id for step in steps if step.id is not None], main)
         return main
 
-    def _planned(self, wish: Wish, step: Operation) -> Operation:
+    def _planned(self, wish: DesiredState, step: Operation) -> Operation:
         """A dry run shows the first request, which enables the account."""
         then = (f"{wish.role.id} is granted after that",) if wish.role is not None else ()
         return evolve(self._as_asked(wish, step), reactivated=True, warnings=(*step.warnings, *then))
 
-    def _as_asked(self, wish: Wish, step: Operation) -> Operation:
+    def _as_asked(self, wish: DesiredState, step: Operation) -> Operation:
         """A step in the words of what was asked for, where it ends there."""
         role = wish.role
         return evolve(

@@ -15,10 +15,10 @@ from connector_core.errors import (
     Unreachable,
 )
 from connector_core.model import Operation, Resource
-from connector_core.provision.book import Ending
+from connector_core.provision.desired_state import AccountState, DesiredState
+from connector_core.provision.operation_log import OperationResult
 from connector_core.provision.verify import Verifier
-from connector_core.provision.wishes import Found, Wish
-from connector_core.store.journal import Entry
+from connector_core.store.journal import OpenOperation
 
 _LATER = (Unreachable, RateLimited)  # the others would be answered no better
 
@@ -50,24 +50,26 @@ class Settler:
             settled.append(self.verifier.book.end(entry.id, _wish(entry), ending))
         return settled
 
-    def _ending(self, entry: Entry) -> Ending:
+    def _ending(self, entry: OpenOperation) -> OperationResult:
         wish, verifier = self._invited(_wish(entry)), self.verifier
         if entry.state == "pending":
-            return Ending(state="failed", error=ApplicationError("the program ended before the request was sent"))
+            return OperationResult(
+                state="failed", error=ApplicationError("the program ended before the request was sent")
+            )
         found = verifier.accounts.listed(wish) if wish.kind == "create_account" else verifier.accounts.read(wish)
         wish = wish.named(found)
-        so = wish.is_so(found)
-        if so and wish.is_done(found) is None:
-            return verifier.as_wished(wish, Found(), found, _SEEN, "what they hold cannot be read back")
+        so = wish.is_satisfied(found)
+        if so and wish.is_achieved(found) is None:
+            return verifier.as_wished(wish, AccountState(), found, _SEEN, "what they hold cannot be read back")
         if so:
             return verifier.done(wish, _before(entry), found, _SEEN)
         if so is None:  # sending it again does no harm, taking it as done might
             return _failed("the answer was lost, and what they hold cannot be read", found)
         if entry.kind == "create_account" and self._may_turn_up(entry):
-            return Ending(state="unknown")
+            return OperationResult(state="unknown")
         return _failed("the answer was lost, and the application shows that it was not done", found)
 
-    def _invited(self, wish: Wish) -> Wish:
+    def _invited(self, wish: DesiredState) -> DesiredState:
         """Of somebody who is invited, that nobody sees them yet proves nothing (W14)."""
         book = self.verifier.book
         account = book.follower.resource(wish.key) if wish.key is not None else None
@@ -75,26 +77,28 @@ class Settler:
             return wish
         return evolve(wish, invited=account)
 
-    def _may_turn_up(self, entry: Entry) -> bool:
+    def _may_turn_up(self, entry: OpenOperation) -> bool:
         return abs(self.verifier.clock.now() - (entry.sent or 0.0)) < self.settle_after
 
 
-def _failed(why: str, found: Found) -> Ending:
-    return Ending(state="failed", after=found, error=ApplicationError(why, hint="the same command sends it again"))
+def _failed(why: str, found: AccountState) -> OperationResult:
+    return OperationResult(
+        state="failed", after=found, error=ApplicationError(why, hint="the same command sends it again")
+    )
 
 
-def _wish(entry: Entry) -> Wish:
-    return Wish(
+def _wish(entry: OpenOperation) -> DesiredState:
+    return DesiredState(
         kind=entry.kind, type=entry.type, key=entry.key, login=entry.login, account=entry.wanted,
         entitlement=entry.entitlement if entry.kind in ("grant", "revoke") else None,
     )  # fmt: skip
 
 
-def _before(entry: Entry) -> Found:
+def _before(entry: OpenOperation) -> AccountState:
     """The account as it was before, as far as it matters for what ended."""
     if entry.key is None:
-        return Found()
-    return Found(resource=Resource(type=entry.key.type, id=entry.key.id), held=entry.held)
+        return AccountState()
+    return AccountState(resource=Resource(type=entry.key.type, id=entry.key.id), held=entry.held)
 
 
 _SEEN = "the answer was lost; the application shows that it was done"

@@ -21,8 +21,8 @@ from connector_core.errors import (
 )
 from connector_core.model import EntitlementKey, Outcome
 from connector_core.provision.accounts import Accounts
-from connector_core.provision.book import Book, Ending, State
-from connector_core.provision.wishes import Found, Wish, is_called
+from connector_core.provision.desired_state import AccountState, DesiredState, is_called
+from connector_core.provision.operation_log import OperationLog, OperationResult, State
 
 _NOTHING_DONE = (GuardRefused, CredentialsRefused, RateLimited)  # said before anything was done
 _DECLINED = (OperationRefused, Conflict, NotFound)  # the application understood, and did not
@@ -45,14 +45,14 @@ class Verifier:
     """
 
     accounts: Accounts
-    book: Book
+    book: OperationLog
     clock: Clock
     patience: float = 5.0
     first: float = 0.2
 
     # -- where the application said yes --------------------------------------------------------------------
 
-    def verify(self, wish: Wish, before: Found, outcome: Outcome) -> Ending:
+    def verify(self, wish: DesiredState, before: AccountState, outcome: Outcome) -> OperationResult:
         """What became of a write that was answered with success.
 
         :raises Interrupted: what became of it is to be settled.
@@ -62,7 +62,7 @@ class Verifier:
             if shown.resource is None and outcome.after is not None and outcome.after.resources:
                 return self.after_error(wish, before, _about_others(wish), left=True)
             return self._created(wish, shown, outcome)
-        if outcome.verified and wish.is_done(shown):
+        if outcome.verified and wish.is_achieved(shown):
             return self.done(wish, before, shown)
         try:
             after = self._read_until_done(wish)
@@ -70,52 +70,52 @@ class Verifier:
             raise
         except ConnectorCoreError as error:
             return self._unread(wish, before, error)
-        so = wish.is_done(after)
+        so = wish.is_achieved(after)
         if so is None:
             return self.as_wished(wish, before, after, "what they hold cannot be read back")
         return self.done(wish, before, after) if so else self._not_carried_out(wish, after)
 
-    def _shown(self, wish: Wish, outcome: Outcome) -> Found:
+    def _shown(self, wish: DesiredState, outcome: Outcome) -> AccountState:
         """The account in the reply; a reply that shows another one, or half of one, shows nothing."""
         try:
             if outcome.after is None or wish.key is not None:
-                return Found.at(outcome.after, wish.key) if wish.key is not None else Found()
-            return Found.called(outcome.after, wish.type, wish.login or "")
+                return AccountState.at(outcome.after, wish.key) if wish.key is not None else AccountState()
+            return AccountState.called(outcome.after, wish.type, wish.login or "")
         except ConnectorCoreError:
-            return Found()
+            return AccountState()
 
-    def _read_until_done(self, wish: Wish) -> Found:
+    def _read_until_done(self, wish: DesiredState) -> AccountState:
         """Read again and again for a few seconds, as long as it differs: eventual consistency (P51)."""
         deadline, pause = self.clock.monotonic() + self.patience, self.first
         while True:
             found = self.accounts.listed(wish) if wish.kind == "create_account" else self.accounts.read(wish)
             left = deadline - self.clock.monotonic()
-            if wish.is_done(found) is not False or left <= 0:
+            if wish.is_achieved(found) is not False or left <= 0:
                 return found
             self.clock.sleep(min(pause, left), self.accounts.calls.cancel)
             pause *= 2
 
-    def _not_carried_out(self, wish: Wish, after: Found) -> Ending:
+    def _not_carried_out(self, wish: DesiredState, after: AccountState) -> OperationResult:
         error = NotCarriedOut(
             f"the application accepted it, but {wish.label} is still as before",
             hint="look into the application; the same command tries again",
         )
-        return Ending(state="failed", after=after, error=error)
+        return OperationResult(state="failed", after=after, error=error)
 
-    def _unread(self, wish: Wish, before: Found, error: ConnectorCoreError) -> Ending:
+    def _unread(self, wish: DesiredState, before: AccountState, error: ConnectorCoreError) -> OperationResult:
         """Accepted, and not to be read now. Nobody leaves the picture without proof."""
         why = f"it could not be read back: {error.message}"
         if wish.kind in ("grant", "revoke") and not self._removes(wish):
             return self.as_wished(wish, before, before, why)
-        return Ending(state="done", outcome="changed", warnings=(why,))
+        return OperationResult(state="done", outcome="changed", warnings=(why,))
 
-    def _removes(self, wish: Wish) -> bool:
+    def _removes(self, wish: DesiredState) -> bool:
         entitlement = self.accounts.defined(wish.entitlement) if wish.entitlement else None
         return wish.kind == "revoke" and (entitlement is None or entitlement.on_revoke == "removes_account")
 
     # -- creations -----------------------------------------------------------------------------------------
 
-    def _created(self, wish: Wish, shown: Found, outcome: Outcome) -> Ending:
+    def _created(self, wish: DesiredState, shown: AccountState, outcome: Outcome) -> OperationResult:
         """An account counts as there once a read shows it: who is only invited may be in no listing (W14)."""
         if shown.resource is not None and self._is_old(wish, shown):
             return self._existed(wish, shown)
@@ -129,53 +129,59 @@ class Verifier:
         if not after.there:
             return self._invited(wish, shown, NOT_LISTED)
         waits = (NOT_LISTED,) if after.resource is not None and after.resource.status == "pending" else ()
-        if wish.is_done(after) is None:
-            return self.as_wished(wish, Found(), after, *waits, "what they hold cannot be read back")
-        return Ending(
-            state="done", outcome="changed", verified=bool(wish.is_done(after)), after=after,
+        if wish.is_achieved(after) is None:
+            return self.as_wished(wish, AccountState(), after, *waits, "what they hold cannot be read back")
+        return OperationResult(
+            state="done", outcome="changed", verified=bool(wish.is_achieved(after)), after=after,
             warnings=(*waits, *role_warning(wish, after)),
         )  # fmt: skip
 
-    def _invited(self, wish: Wish, shown: Found, why: str) -> Ending:
+    def _invited(self, wish: DesiredState, shown: AccountState, why: str) -> OperationResult:
         """Accepted, and not to be seen: pending, with whatever the reply showed."""
         if shown.resource is None:
-            return Ending(state="done", outcome="changed", warnings=(why,))
-        return self.as_wished(wish, Found(), shown.pending(), why)
+            return OperationResult(state="done", outcome="changed", warnings=(why,))
+        return self.as_wished(wish, AccountState(), shown.pending(), why)
 
-    def _is_old(self, wish: Wish, shown: Found) -> bool:
+    def _is_old(self, wish: DesiredState, shown: AccountState) -> bool:
         """Whether the reply to a creation shows somebody whom the picture knows under another name (P46)."""
         known = self.book.follower.resource(shown.resource.key) if shown.resource else None
         return known is not None and not is_called(known.login, wish.login or "")
 
-    def _existed(self, wish: Wish, found: Found) -> Ending:
+    def _existed(self, wish: DesiredState, found: AccountState) -> OperationResult:
         """Somebody else was first: nothing of this is ours."""
         warning = f"the application says that {wish.label} existed already"
-        return Ending(
+        return OperationResult(
             state="done", outcome="unchanged", verified=True, after=found,
             warnings=(warning, *role_warning(wish, found)),
         )  # fmt: skip
 
     # -- where it ended in an error ------------------------------------------------------------------------
 
-    def after_error(self, wish: Wish, before: Found, error: ConnectorCoreError, *, left: bool) -> Ending:
+    def after_error(
+        self, wish: DesiredState, before: AccountState, error: ConnectorCoreError, *, left: bool
+    ) -> OperationResult:
         """What became of a write that ended in an error: as wished is done, whatever was answered.
 
         :param left: whether a request left at all.
         """
         if not left or isinstance(error, _NOTHING_DONE):
-            return Ending(state="failed", error=error)
+            return OperationResult(state="failed", error=error)
         if isinstance(error, Interrupted):
-            return Ending(state="unknown", error=error)
+            return OperationResult(state="unknown", error=error)
         try:
             found = self.accounts.read(wish) if isinstance(error, _DECLINED) else self._read_until_done(wish)
         except ConnectorCoreError:
-            return Ending(state="failed" if isinstance(error, _DECLINED) else "unknown", error=error)
-        if wish.is_so(found):
+            return OperationResult(state="failed" if isinstance(error, _DECLINED) else "unknown", error=error)
+        if wish.is_satisfied(found):
             return self._so_all_the_same(wish.named(found), before, found, error)
         state = _state_after(wish, error)
-        return Ending(state=state, error=_explained(error, wish, found), after=found if state == "failed" else None)
+        return OperationResult(
+            state=state, error=_explained(error, wish, found), after=found if state == "failed" else None
+        )
 
-    def _so_all_the_same(self, wish: Wish, before: Found, found: Found, error: ConnectorCoreError) -> Ending:
+    def _so_all_the_same(
+        self, wish: DesiredState, before: AccountState, found: AccountState, error: ConnectorCoreError
+    ) -> OperationResult:
         if isinstance(error, Conflict) and wish.kind == "create_account":
             return self._existed(wish, found)
         ending = self.done(wish, before, found, f"answered with an error, yet it is so: {error.message}")
@@ -183,24 +189,24 @@ class Verifier:
 
     # -- endings that others use, too ----------------------------------------------------------------------
 
-    def done(self, wish: Wish, before: Found, after: Found, *warnings: str) -> Ending:
+    def done(self, wish: DesiredState, before: AccountState, after: AccountState, *warnings: str) -> OperationResult:
         """As wished, and seen."""
-        return Ending(
-            state="done", outcome="changed", verified=wish.is_done(after) is True, after=after,
+        return OperationResult(
+            state="done", outcome="changed", verified=wish.is_achieved(after) is True, after=after,
             replaced=self.replaced(wish, self.book.held(wish.key, before), after.held),
             warnings=(*warnings, *role_warning(wish, after)),
         )  # fmt: skip
 
-    def as_wished(self, wish: Wish, before: Found, after: Found, *why: str) -> Ending:
+    def as_wished(self, wish: DesiredState, before: AccountState, after: AccountState, *why: str) -> OperationResult:
         """Done as far as anybody can tell: the picture takes what they hold as wished, unconfirmed."""
         held = self.book.held(wish.key, before)
         now = evolve(after, held=self.wished(wish, held), unknown=False, seen=True)
-        return Ending(
+        return OperationResult(
             state="done", outcome="changed", after=now, confirmed=False, warnings=why,
             replaced=self.replaced(wish, held, now.held),
         )  # fmt: skip
 
-    def wished(self, wish: Wish, held: frozenset[EntitlementKey]) -> frozenset[EntitlementKey]:
+    def wished(self, wish: DesiredState, held: frozenset[EntitlementKey]) -> frozenset[EntitlementKey]:
         """What is held once the wish is fulfilled."""
         role = wish.role
         if role is None:
@@ -212,7 +218,7 @@ class Verifier:
         return (held - {role}) | ({fallback} if fallback is not None else set())
 
     def replaced(
-        self, wish: Wish, before: frozenset[EntitlementKey], after: frozenset[EntitlementKey]
+        self, wish: DesiredState, before: frozenset[EntitlementKey], after: frozenset[EntitlementKey]
     ) -> EntitlementKey | None:
         """The entitlement of the same exclusive group that ended with a grant."""
         if wish.kind != "grant" or wish.entitlement is None:
@@ -221,7 +227,7 @@ class Verifier:
         return next((e for e in sorted(before - after) if self.accounts.excludes(role, e)), None)
 
 
-def role_warning(wish: Wish, found: Found) -> tuple[str, ...]:
+def role_warning(wish: DesiredState, found: AccountState) -> tuple[str, ...]:
     """A role is never altered unasked; that it differs from the one asked for is said."""
     wanted = wish.role
     if wish.kind != "create_account" or wanted is None or not found.there or wanted in found.held:
@@ -232,21 +238,21 @@ def role_warning(wish: Wish, found: Found) -> tuple[str, ...]:
     return (f"they hold {held}, not {wanted.id}; grant it if that is meant",)
 
 
-def _about_others(wish: Wish) -> ProtocolError:
+def _about_others(wish: DesiredState) -> ProtocolError:
     return ProtocolError(
         f"the creation of {wish.label} was answered with somebody else; whether it was carried out is not known",
         hint="look into the application; the next command finds out",
     )
 
 
-def _state_after(wish: Wish, error: ConnectorCoreError) -> State:
+def _state_after(wish: DesiredState, error: ConnectorCoreError) -> State:
     """``failed`` where the application declined, or where a read shows that a repeatable write did nothing."""
     if isinstance(error, _DECLINED):
         return "failed"
     return "unknown" if isinstance(error, _LOST) or wish.kind == "create_account" else "failed"
 
 
-def _explained(error: ConnectorCoreError, wish: Wish, found: Found) -> ConnectorCoreError:
+def _explained(error: ConnectorCoreError, wish: DesiredState, found: AccountState) -> ConnectorCoreError:
     """A conflict over somebody who is nowhere to be seen, or disabled, is said to be that (P14, P48, P56)."""
     if isinstance(error, Conflict) and wish.kind == "create_account":
         disabled = "they are disabled: the same command again enables them"

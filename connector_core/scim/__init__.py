@@ -11,8 +11,17 @@ from connector_core.scim.client import ScimClient
 from connector_core.scim.filters import find
 from connector_core.scim.patch import PatchStyle, replace
 from connector_core.scim.presence import existing
-from connector_core.scim.reading import Extension, Row, read_rows
+from connector_core.scim.reading import Extension, ScimRow, read_rows
 
 __all__ = [
-    "Extension", "PatchStyle", "Row", "ScimClient", "bearer", "clean_token", "existing", "find", "read_rows", "replace",
+    "Extension",
+    "PatchStyle",
+    "ScimClient",
+    "ScimRow",
+    "bearer",
+    "clean_token",
+    "existing",
+    "find",
+    "read_rows",
+    "replace",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from connector_core.errors import ProtocolError, RowRejected, UsageError
 from connector_core.model import Json
 from connector_core.scim import listing, status, urls
-from connector_core.scim.reading import Row, to_id
+from connector_core.scim.reading import ScimRow, to_id
 
 if TYPE_CHECKING:
     from connector_core.http import Auth, HttpClient, Response
@@ -54,7 +54,7 @@ class ScimClient:
         """
         response, reply = self._send("POST", urls.endpoint(self._base, endpoint), document)
         made = reply if isinstance(reply, dict) else {}
-        if Row(made).get("id") is None and (named := _id_in_location(response)) is not None:
+        if ScimRow(made).get("id") is None and (named := _id_in_location(response)) is not None:
             made = {**made, "id": named}
         return made or None
 

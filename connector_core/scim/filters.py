@@ -10,7 +10,7 @@ from connector_core.errors import AmbiguousName, CredentialsRefused, NotFound, O
 from connector_core.model import Json
 from connector_core.scim.listing import ListReply
 from connector_core.scim.paging import walk
-from connector_core.scim.reading import Row, id_of
+from connector_core.scim.reading import ScimRow, id_of
 
 if TYPE_CHECKING:
     from connector_core.scim.client import ScimClient
@@ -53,7 +53,9 @@ def _filtered(client: ScimClient, endpoint: str, attribute: str, value: str) -> 
 def _matching(rows: Iterable[Json], attribute: str, value: str) -> list[dict[str, Any]]:
     wanted = value.strip().casefold()
     return [
-        row for row in rows if isinstance(row, dict) and (Row(row).text(attribute) or "").strip().casefold() == wanted
+        row
+        for row in rows
+        if isinstance(row, dict) and (ScimRow(row).text(attribute) or "").strip().casefold() == wanted
     ]
 
 

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from connector_core.errors import ProtocolError
 from connector_core.model import Json
-from connector_core.scim.reading import Row, to_text
+from connector_core.scim.reading import ScimRow, to_text
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ def parse(document: dict[str, Any]) -> ListReply:
     Raises `ProtocolError` where the reply is no list at all: taken for an empty one, it would look like an empty
     application.
     """
-    envelope = Row(document)
+    envelope = ScimRow(document)
     rows, total = envelope.get("Resources"), envelope.get("totalResults")
     if rows is not None and not isinstance(rows, list):
         raise ProtocolError("the reply to a query holds Resources that are no list")

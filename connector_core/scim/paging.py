@@ -36,7 +36,7 @@ WINDOW = 1000  # cursors handed out at once, at most: a total can lie
 
 
 @frozen(kw_only=True)
-class Reading:
+class ListReading:
     """One page: its rows as they were sent, the cursors that follow, and what a `Page` says of a listing."""
 
     rows: list[Json]
@@ -67,7 +67,7 @@ def first(stream: str) -> Cursor:
     return _Place(1).cursor(stream)
 
 
-def read(client: ScimClient, endpoint: str, cursor: Cursor, *, count: int) -> Reading:
+def read(client: ScimClient, endpoint: str, cursor: Cursor, *, count: int) -> ListReading:
     """The page at ``cursor``, asking for ``count`` rows: the same number for all pages of a listing (RFC 9865).
 
     Raises `ProtocolError` where a listing shows none of the rows it counts (P06), `StreamExpired` where the server no
@@ -103,13 +103,13 @@ def walk(client: ScimClient, endpoint: str, *, count: int) -> Iterator[Json]:
         yield from reading.rows
 
 
-def _most_pages(reading: Reading) -> int:
+def _most_pages(reading: ListReading) -> int:
     """How long a walk may be that begins so: twice as long as its total says, if that is not a page's own (P02)."""
     rows, total = len(reading.rows), reading.total
     return _MOST_PAGES if total is None or total <= rows else _SPARE_PAGES + 2 * total // max(1, rows - 1)
 
 
-def _read_first(client: ScimClient, endpoint: str, stream: str, count: int) -> Reading:
+def _read_first(client: ScimClient, endpoint: str, stream: str, count: int) -> ListReading:
     try:
         reply = client.query(endpoint, {"startIndex": 1, "count": count})
     except OperationRefused as refused:
@@ -131,23 +131,23 @@ def _knows_cursors(client: ScimClient, endpoint: str) -> bool:
     return client.query(endpoint, {"cursor": "", "count": 1}).next_cursor is not None
 
 
-def _read_cursor(client: ScimClient, endpoint: str, stream: str, cursor: str, count: int) -> Reading:
+def _read_cursor(client: ScimClient, endpoint: str, stream: str, cursor: str, count: int) -> ListReading:
     reply = client.query(endpoint, {"cursor": cursor, "count": count})
     if not cursor:
         reply.refuse_empty()
     return _cursor_reading(stream, reply)
 
 
-def _cursor_reading(stream: str, reply: ListReply) -> Reading:
+def _cursor_reading(stream: str, reply: ListReply) -> ListReading:
     following = () if reply.next_cursor is None else (Cursor(stream, {"cursor": reply.next_cursor}),)
-    return Reading(rows=reply.rows, next=following, total=reply.total, span=None)
+    return ListReading(rows=reply.rows, next=following, total=reply.total, span=None)
 
 
-def _index_reading(stream: str, place: _Place, reply: ListReply) -> Reading:
+def _index_reading(stream: str, place: _Place, reply: ListReply) -> ListReading:
     rows = reply.rows
     span = Span(place.start, len(rows), id_of(rows[0]), id_of(rows[-1])) if rows else Span(place.start, 0, None, None)
     following = _following(place, len(rows), reply.total)
-    return Reading(rows=rows, next=tuple(p.cursor(stream) for p in following), total=reply.total, span=span)
+    return ListReading(rows=rows, next=tuple(p.cursor(stream) for p in following), total=reply.total, span=span)
 
 
 def _following(place: _Place, rows: int, total: int | None) -> list[_Place]:

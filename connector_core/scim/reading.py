@@ -20,7 +20,7 @@ _ABSENT = object()
 _WORDS = {"true": True, "false": False}
 
 
-class Row:
+class ScimRow:
     """One resource as it was sent, its attributes found whatever the case of their names (P17).
 
     Asked by the name that the RFC uses, which is the quick way. Where a server spells its names otherwise, all its rows
@@ -61,10 +61,10 @@ class Row:
         spelled = self._spelled.get(name.casefold())
         return None if spelled is None else self.document[spelled]
 
-    def part(self, name: str) -> Row | None:
+    def part(self, name: str) -> ScimRow | None:
         """A complex attribute, such as ``name``; None where it is unassigned or not complex."""
         value = self.get(name)
-        return Row(value) if isinstance(value, dict) else None
+        return ScimRow(value) if isinstance(value, dict) else None
 
 
 class Extension:
@@ -80,7 +80,7 @@ class Extension:
         self.urn, _, self.attribute = full_name.rpartition(":")
         self._flat = (f"{self.urn}:{self.attribute}", f"{self.urn}.{self.attribute}")
 
-    def of(self, row: Row) -> Any:
+    def of(self, row: ScimRow) -> Any:
         """Its value in ``row``, or None where it is unassigned or absent."""
         plain = row.document.get(self.urn)
         if isinstance(plain, dict) and isinstance(value := plain.get(self.attribute), bool):
@@ -125,7 +125,7 @@ def to_id(value: Any) -> str:
 def id_of(row: Json) -> str | None:
     """The id of a row as it was sent, or None where it has none that can be read."""
     try:
-        return to_id(Row(row).get("id")) if isinstance(row, dict) else None
+        return to_id(ScimRow(row).get("id")) if isinstance(row, dict) else None
     except RowRejected:
         return None
 
@@ -135,7 +135,7 @@ def to_text(value: str) -> str:
     return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
-def email(row: Row) -> str | None:
+def email(row: ScimRow) -> str | None:
     """The primary e-mail, else the first: from a list of objects or of text, from one object or one text (P30)."""
     value = row.get("emails")
     entries = value if isinstance(value, list) else [value]
@@ -156,14 +156,14 @@ class PersonName(NamedTuple):
     family: str | None = None
 
 
-def person_name(row: Row) -> PersonName:
+def person_name(row: ScimRow) -> PersonName:
     name = row.part("name")
     if name is None:
         return PersonName()
     return PersonName(name.text("formatted"), name.text("givenName"), name.text("familyName"))
 
 
-def display_name(row: Row, name: PersonName) -> str | None:
+def display_name(row: ScimRow, name: PersonName) -> str | None:
     """What to call the one in this row: displayName, name.formatted, given and family name, userName (P36)."""
     if shown := row.text("displayName") or name.formatted:
         return shown
@@ -183,7 +183,7 @@ class Rows(Generic[T]):
     warnings: list[str] = Factory(list)
 
 
-def read_rows(rows: Iterable[Json], type: str, read: Callable[[Row, str], T]) -> Rows[T]:
+def read_rows(rows: Iterable[Json], type: str, read: Callable[[ScimRow, str], T]) -> Rows[T]:
     """Read each row with ``read(row, id)``, which may raise `RowRejected`.
 
     A row that repeats an id replaces the earlier one; where the two differ, a warning says so (P07).
@@ -193,7 +193,7 @@ def read_rows(rows: Iterable[Json], type: str, read: Callable[[Row, str], T]) ->
         try:
             if not isinstance(document, dict):
                 raise RowRejected("the row is not an object")
-            row = Row(document)
+            row = ScimRow(document)
             row_id = to_id(row.get("id"))
             value = read(row, row_id)
         except RowRejected as error:
@@ -221,7 +221,7 @@ def _address(entry: Json) -> tuple[str | None, bool]:
     value, primary = entry.get("value"), entry.get("primary")
     if isinstance(value, str) and value and value.isascii() and isinstance(primary, bool):
         return value, primary  # as it should be; what follows is for the others
-    row = Row(entry)
+    row = ScimRow(entry)
     primary = row.get("primary")
     return row.text("value"), primary is True or (isinstance(primary, str) and primary.casefold() == "true")
 

@@ -3,6 +3,7 @@
 ::
 
     database.py      opening: modes, pragmas, transactions
+    lock.py          one sync or apply of a connection at a time
     schema.py        tables and public views, as migrations
     connections.py   connections, events, entitlements
     runs.py          syncs as rows

@@ -22,7 +22,7 @@ _COLUMNS = f"connection, type, id, {', '.join(_FIELDS)}, began, since"
 
 
 @frozen(kw_only=True)
-class Now:
+class AccountSnapshot:
     """An account as an operation left it. ``resource`` None: it is gone. ``confirmed``: what it holds was read back."""
 
     key: Key
@@ -40,7 +40,7 @@ class Follower:
         self._clock = clock
         self._entitlements = EntitlementRows(db, connection)
 
-    def follow(self, operation: int, now: Now) -> int:
+    def follow(self, operation: int, now: AccountSnapshot) -> int:
         """Enter what ``operation`` led to; the event in which it entered. Pages asked for earlier yield to it."""
         event = publish_event(self._db, self._connection, operation, "operation", rfc3339(self._clock.now()))
         self._entitlements.reload()  # a sync may have added some meanwhile
@@ -80,7 +80,7 @@ class Follower:
             (self._connection, *key),
         )
 
-    def _resource(self, event: int, now: Now) -> None:
+    def _resource(self, event: int, now: AccountSnapshot) -> None:
         before = self._row(now.key)
         after = None if now.resource is None else _fields(now.resource)
         if after == (None if before is None else tuple(before[name] for name in _FIELDS)):
@@ -117,7 +117,7 @@ class Follower:
             if before[name] != value:
                 self._log(event, key, login, "changed", name, before[name], value)
 
-    def _grants(self, event: int, now: Now) -> None:
+    def _grants(self, event: int, now: AccountSnapshot) -> None:
         before = self.held(now.key)
         self._log_grants(event, now, before - now.held, set(now.held) - before)
         for entitlement in before | now.held:
@@ -130,7 +130,9 @@ class Follower:
                 self._end(event, now.key, entitlement)
                 self._begin(event, now, entitlement, (row["source"], row["beside"]), _first(row))
 
-    def _log_grants(self, event: int, now: Now, ended: Set[EntitlementKey], begun: Set[EntitlementKey]) -> None:
+    def _log_grants(
+        self, event: int, now: AccountSnapshot, ended: Set[EntitlementKey], begun: Set[EntitlementKey]
+    ) -> None:
         """A swap within an exclusive group is one changed row."""
         login = now.resource.login if now.resource else self._last_login(event, now.key)
         swaps = {e: b for b in begun for e in ended if self._exclusive(b) and self._exclusive(b) == self._exclusive(e)}
@@ -155,7 +157,12 @@ class Follower:
         self._db.execute(f"DELETE FROM grants {_GRANT}", mine)
 
     def _begin(
-        self, event: int, now: Now, entitlement: EntitlementKey, origin: tuple[str, int], since: int | None = None
+        self,
+        event: int,
+        now: AccountSnapshot,
+        entitlement: EntitlementKey,
+        origin: tuple[str, int],
+        since: int | None = None,
     ) -> None:
         self._db.execute(
             "INSERT INTO grants (connection, principal_type, principal_id, entitlement, began, since, source, beside, "

@@ -28,7 +28,7 @@ class Unsettled(ApplicationError):
 
 
 @frozen(kw_only=True)
-class Asked:
+class Requester:
     """Who asks and why, and in the course of which apply."""
 
     who: str
@@ -37,7 +37,7 @@ class Asked:
 
 
 @frozen(kw_only=True)
-class Facts:
+class JournalDraft:
     """What is written down before anything is done. ``before``: how the account was, for taking it back.
 
     ``as_of``: the newest operation when an account that is to be created was looked up.
@@ -55,7 +55,7 @@ class Facts:
 
 
 @frozen(kw_only=True)
-class Entry:
+class OpenOperation:
     """A row of the journal without a known end. ``sent`` is in seconds since 1970, or None; ``held``: before it."""
 
     id: int
@@ -84,7 +84,7 @@ class Journal:
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def begin(self, facts: Facts, asked: Asked) -> int:
+    def begin(self, facts: JournalDraft, asked: Requester) -> int:
         """Write an operation down as ``pending``; its number.
 
         :raises Unsettled: the same account is being created already, or whether it was is not known.
@@ -94,7 +94,7 @@ class Journal:
                 self._refuse_second_creation(facts.login, facts.as_of)
             return self.insert(facts, asked)
 
-    def insert(self, facts: Facts, asked: Asked) -> int:
+    def insert(self, facts: JournalDraft, asked: Requester) -> int:
         """A row, ``pending``, in the caller's transaction; its number."""
         id = new_event(self.db, self._connection, "operation")
         values = {
@@ -144,7 +144,7 @@ class Journal:
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def open_entries(self) -> list[Entry]:
+    def open_entries(self) -> list[OpenOperation]:
         """Operations without a known end."""
         query = f"SELECT * FROM journal WHERE connection = ? AND {_OPEN} ORDER BY id"
         return [_entry(row) for row in self.db.execute(query, (self._connection,))]
@@ -253,7 +253,7 @@ class Journal:
 
     # -- plans ---------------------------------------------------------------------------------------------
 
-    def begin_apply(self, digest: str, plan: Json, asked: Asked) -> int:
+    def begin_apply(self, digest: str, plan: Json, asked: Requester) -> int:
         """Write down that a plan is being carried out; its number."""
         with transaction(self.db):
             id = new_event(self.db, self._connection, "operation")
@@ -287,9 +287,9 @@ def _error(text: str | None) -> ErrorInfo | None:
     return from_json(json.loads(text), ErrorInfo, what="journal") if text else None
 
 
-def _entry(row: sqlite3.Row) -> Entry:
+def _entry(row: sqlite3.Row) -> OpenOperation:
     before = json.loads(row["before"]) or {}
-    return Entry(
+    return OpenOperation(
         id=row["id"], kind=row["kind"], state=row["state"], type=row["type"], login=row["login"],
         key=Key(row["type"], row["account"]) if row["account"] else None,
         entitlement=EntitlementKey(row["resource_type"], row["role"], row["entitlement"]) if row["role"] else None,

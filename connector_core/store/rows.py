@@ -38,7 +38,7 @@ class Listed(NamedTuple):
         return self.state == "row" and self.stream != origin.stream and not origin.whole
 
 
-class Row(NamedTuple):
+class StagedRow(NamedTuple):
     """A row to stage, in the order of its columns; `schema` says what they mean. ``fields`` None: as in the picture.
 
     Flags are numbers, as SQLite has them: of a bool, sqlite3 finds out anew each time how to bind it.
@@ -77,7 +77,7 @@ def given(page: Page, numbers: Mapping[EntitlementKey, int]) -> tuple[dict[tuple
 def compared(
     type: str, fields: Mapping[str, Fields], held: Mapping[tuple[str, str], str], unknown: Collection[tuple[str, str]],
     current: Mapping[str, Current], stream: str,
-) -> tuple[dict[str, Row], dict[str, Row]]:  # fmt: skip
+) -> tuple[dict[str, StagedRow], dict[str, StagedRow]]:  # fmt: skip
     """The rows of one type beside the picture, by id: those that are as they are there, and the others."""
     same, others = {}, {}
     for id, mine in fields.items():
@@ -87,7 +87,7 @@ def compared(
         changed = was[3:] != mine
         is_unknown = bool(unknown) and key in unknown
         regrant = is_unknown or was[2] != stream + holds
-        row = Row(type, id, +is_unknown, holds, +regrant, +changed, was[1], mine if changed else None)
+        row = StagedRow(type, id, +is_unknown, holds, +regrant, +changed, was[1], mine if changed else None)
         if changed or regrant or row.number is None:
             others[id] = row
         else:

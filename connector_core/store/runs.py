@@ -16,7 +16,7 @@ from connector_core.store.database import transaction
 
 
 @frozen(kw_only=True)
-class Terms:
+class ReadFingerprint:
     """Under which terms pages were read: they mix only with pages read under the same.
 
     ``version`` of the connector; ``reading``: digest of the settings that decide what is read; ``address``: digest of
@@ -29,7 +29,7 @@ class Terms:
 
 
 def resumable(
-    db: sqlite3.Connection, connection: int, terms: Terms, within: float, clock: Clock
+    db: sqlite3.Connection, connection: int, terms: ReadFingerprint, within: float, clock: Clock
 ) -> tuple[int | None, str | None]:
     """The interrupted sync to go on with, or None and why the last one is not it (None: there is nothing to say)."""
     row = db.execute("SELECT * FROM sync_runs WHERE connection = ? ORDER BY id DESC LIMIT 1", (connection,)).fetchone()
@@ -54,7 +54,7 @@ def resume(db: sqlite3.Connection, sync: int, clock: Clock) -> None:
         )
 
 
-def begin(db: sqlite3.Connection, connection: int, terms: Terms, clock: Clock) -> int:
+def begin(db: sqlite3.Connection, connection: int, terms: ReadFingerprint, clock: Clock) -> int:
     """A new sync. What an earlier one had staged is dropped; one that still says it is running died."""
     now = rfc3339(clock.now())
     with transaction(db):

@@ -18,7 +18,7 @@ from connector_core.store.rows import (
     Listed,
     Origin,
     PrincipalGrant,
-    Row,
+    StagedRow,
     compared,
     fields_by_type,
     given,
@@ -26,7 +26,7 @@ from connector_core.store.rows import (
 from connector_core.store.same import Same
 
 
-class Stage:
+class PageStage:
     """Where the rows of one running sync are put. Used by one thread, inside its transactions."""
 
     def __init__(self, db: sqlite3.Connection, connection: int, sync: int, entitlements: EntitlementRows) -> None:
@@ -65,7 +65,7 @@ class Stage:
         return fresh, self._stage_grants(others, origin)
 
     def _stage_same(
-        self, type: str, same: dict[str, Row], rows: dict[str, Row], origin: Origin
+        self, type: str, same: dict[str, StagedRow], rows: dict[str, StagedRow], origin: Origin
     ) -> tuple[dict[str, Listed], int]:
         """Stage what is ``same`` as in the picture by its numbers, but for rows that need more: those go to ``rows``.
 
@@ -87,7 +87,7 @@ class Stage:
         seen = (sightings[row.number].readings for row in same.values() if row.number in sightings)
         return before, len(same) - sum(1 for readings in seen if readings & origin.bit)
 
-    def _write(self, rows: Sequence[Row], before: Mapping[str, Listed], origin: Origin) -> None:
+    def _write(self, rows: Sequence[StagedRow], before: Mapping[str, Listed], origin: Origin) -> None:
         """Write rows: new ones at the end, those read before in their place; the later reading wins."""
         new = [row for row in rows if row.id not in before]
         if new:
@@ -100,7 +100,7 @@ class Stage:
         again = [(*how, *r[2:-2], *(r.fields or NO_FIELDS), before[r.id].seq) for r in rows if r.id in before]
         self._db.executemany(_UPDATE, again)
 
-    def _insert(self, rows: Sequence[Row], origin: Origin) -> None:
+    def _insert(self, rows: Sequence[StagedRow], origin: Origin) -> None:
         """All by one statement: while it runs, other threads of Python do, too."""
         values: list[object] = [self._sync, origin.stream, origin.bit, +origin.whole, origin.asked]
         is_new = all(row.number is None and row.changed and not row.unknown for row in rows)
@@ -134,7 +134,7 @@ class Stage:
         return fresh
 
     def _put_bare(self, key: Key, state: str, origin: Origin) -> None:
-        row = Row(*key, +(state == "rejected"), "[]", 0, 0, None, None)
+        row = StagedRow(*key, +(state == "rejected"), "[]", 0, 0, None, None)
         self._write([row], {}, origin)
         self._db.execute("UPDATE staged SET state = ? WHERE seq = ?", (state, self._next_seq() - 1))
 
@@ -217,7 +217,7 @@ _AT_ONCE = 250  # rows in one statement
 
 @lru_cache(maxsize=8)
 def _insert(rows: int, is_new: bool) -> str:
-    """?1 to ?5 are what all rows share, then comes each row's own, in the order of `Row` and `FIELDS`.
+    """?1 to ?5 are what all rows share, then comes each row's own, in the order of `StagedRow` and `FIELDS`.
 
     Of rows that are new in the picture less has to be bound.
     """

@@ -17,7 +17,7 @@ from connector_core.store.database import transaction
 from connector_core.store.frontier import Frontier, Task
 from connector_core.store.logs import LogBuffer
 from connector_core.store.rows import Origin
-from connector_core.store.stage import Stage
+from connector_core.store.stage import PageStage
 
 
 class Staging:
@@ -32,7 +32,7 @@ class Staging:
         self._entitlements = EntitlementRows(db, connection)
         self.frontier = Frontier(db, connection, sync)
         self.commits = 0
-        self._stage = Stage(db, connection, sync, self._entitlements)
+        self._stage = PageStage(db, connection, sync, self._entitlements)
         self.same = self._stage.same
 
     # -- what was read so far ------------------------------------------------------------------------------

@@ -7,11 +7,9 @@
     readers.py   a few threads that ask the connector for pages
     pacing.py    how many pages to ask for at once
     guard.py     when a picture would lose too much at once
-    lock.py      one sync or apply at a time
 """
 
 from connector_core.sync.engine import SyncEngine
-from connector_core.sync.lock import exclusive
-from connector_core.sync.reading import Means, Progress, SyncPolicy
+from connector_core.sync.reading import Progress, SyncContext, SyncPolicy
 
-__all__ = ["Means", "Progress", "SyncEngine", "SyncPolicy", "exclusive"]
+__all__ = ["Progress", "SyncContext", "SyncEngine", "SyncPolicy"]

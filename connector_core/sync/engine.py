@@ -21,11 +21,11 @@ from connector_core.store.judge import Verdict, judge_all, readings, single_read
 from connector_core.store.publish import Publisher
 from connector_core.store.removals import Removals
 from connector_core.store.staging import Staging
-from connector_core.sync.reading import Means, Reading
+from connector_core.sync.reading import PageReader, SyncContext
 
 
 @frozen(kw_only=True)
-class Ending:
+class StreamsSummary:
     """How a sync ended."""
 
     status: SyncStatus
@@ -41,13 +41,13 @@ class _Judgement:
     objection: str | None
 
 
-_Step = Callable[[], str | Ending]
+_Step = Callable[[], str | StreamsSummary]
 
 
 class SyncEngine:
     """One sitting of one sync. All writing happens in the thread that calls `run`."""
 
-    def __init__(self, db: sqlite3.Connection, connection: int, sync: int, means: Means, *, accept: bool) -> None:
+    def __init__(self, db: sqlite3.Connection, connection: int, sync: int, means: SyncContext, *, accept: bool) -> None:
         """:param accept: accept the removals that the last held sync named."""
         self._db = db
         self._connection = connection
@@ -58,11 +58,11 @@ class SyncEngine:
         self._clock = means.clock
         self._staging = Staging(db, connection, sync, means.clock, means.log)
         self._removals = Removals(db, connection, sync, self._staging.same, means.clock)
-        self._reading = Reading(self._staging, means)
+        self._reading = PageReader(self._staging, means)
         self._judgement: _Judgement | None = None
         self._began = means.clock.monotonic()
 
-    def run(self) -> Ending:
+    def run(self) -> StreamsSummary:
         """Go through the phases that are still ahead.
 
         :raises ConnectorCoreError: the sync has failed, or was interrupted; nothing of it is published.
@@ -73,7 +73,7 @@ class SyncEngine:
         with self._reading:
             while phase in steps:
                 outcome = steps[phase]()
-                if isinstance(outcome, Ending):
+                if isinstance(outcome, StreamsSummary):
                     return outcome
                 phase = outcome
                 runs.set_phase(self._db, self._sync, phase)
@@ -109,7 +109,7 @@ class SyncEngine:
                 self._staging.frontier.look_up(stream, single)
         return "comparing"
 
-    def _compare(self) -> str | Ending:
+    def _compare(self) -> str | StreamsSummary:
         """Judge what would leave the picture; below the guard's limits, look each missing resource up by its id."""
         self._reading.drain("comparing")
         with transaction(self._db):
@@ -122,7 +122,7 @@ class SyncEngine:
             self._staging.frontier.look_up(NO_STREAM, unseen)
         return "confirming"
 
-    def _look_up_and_publish(self) -> Ending:
+    def _look_up_and_publish(self) -> StreamsSummary:
         self._reading.drain("confirming")
         with transaction(self._db):
             judgement = self._judged()
@@ -132,23 +132,23 @@ class SyncEngine:
                 self._removals.take_unseen_as_gone()
             return self._publish(judgement.verdicts)
 
-    def _publish(self, verdicts: list[Verdict]) -> Ending:
+    def _publish(self, verdicts: list[Verdict]) -> StreamsSummary:
         reason = self._incomplete(verdicts)
-        ending = Ending(status="complete" if reason is None else "incomplete", reason=reason)
+        ending = StreamsSummary(status="complete" if reason is None else "incomplete", reason=reason)
         self._finish(ending)
         counts = Publisher(self._db, self._connection, self._sync).publish(self._clock)
         said = f"published: {counts.added:,} added, {counts.removed:,} removed, {counts.changed:,} changed"
         self._log.write(self._db, "info", said)
         return ending
 
-    def _hold(self) -> Ending:
-        ending = Ending(status="held", reason=self._judged().objection)
+    def _hold(self) -> StreamsSummary:
+        ending = StreamsSummary(status="held", reason=self._judged().objection)
         self._removals.hold()
         self._finish(ending)
         runs.discard_staged(self._db, self._connection)
         return ending
 
-    def _finish(self, ending: Ending) -> None:
+    def _finish(self, ending: StreamsSummary) -> None:
         """Write the ending together with what it means: a sync that died in between would be resumed wrongly."""
         if unknown := self._staging.unknown():
             self._log.add(

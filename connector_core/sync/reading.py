@@ -1,4 +1,4 @@
-"""Reading until nothing is open: cursors out to the reader threads, their pages into the store, errors dealt with."""
+"""Read until nothing is open: cursors out to the reader threads, their pages into the store, errors dealt with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Self
 from attrs import Factory, evolve, frozen
 
 from connector_core.clock import Clock
+from connector_core.connectors.connector import Connector
 from connector_core.errors import (
     ApplicationError,
     ConnectorCoreError,
@@ -21,7 +22,6 @@ from connector_core.errors import (
     Unreachable,
 )
 from connector_core.model import Manifest, Page
-from connector_core.plugins import Connector
 from connector_core.store.frontier import Task
 from connector_core.store.logs import LogBuffer
 from connector_core.store.staging import Staging
@@ -66,7 +66,7 @@ class Progress:
 
 
 @frozen(kw_only=True)
-class Means:
+class SyncContext:
     """What a sync is carried out with. ``requests`` counts those sent by this process, ``refusals`` the 429s."""
 
     connector: Connector
@@ -90,10 +90,10 @@ class _Stop:
     since: float
 
 
-class Reading:
+class PageReader:
     """A context manager: the reader threads end with it. Used by one thread."""
 
-    def __init__(self, staging: Staging, means: Means) -> None:
+    def __init__(self, staging: Staging, means: SyncContext) -> None:
         self._staging = staging
         self._means = means
         self._clock = means.clock

@@ -19,7 +19,7 @@ Virtanen Wójcik Yamamoto Yılmaz Zhang Zimmermann
 """.split()  # noqa: SIM905 - a list of a hundred names is a page of quotes
 
 
-class Person(NamedTuple):
+class SamplePerson(NamedTuple):
     """Somebody who does not exist. ``login`` is an e-mail address in lower case."""
 
     given_name: str
@@ -27,10 +27,10 @@ class Person(NamedTuple):
     login: str
 
 
-def invent(rng: random.Random, number: int) -> Person:
+def invent(rng: random.Random, number: int) -> SamplePerson:
     """The next person; ``number`` goes into the address, so that no two people share one."""
     given, family = rng.choice(_GIVEN), rng.choice(_FAMILY)
-    return Person(given, family, f"{_ascii(given)}.{_ascii(family)}{number}@example.com")
+    return SamplePerson(given, family, f"{_ascii(given)}.{_ascii(family)}{number}@example.com")
 
 
 def _ascii(name: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from attrs import define, evolve, field
 
-from connector_core.connection import Connection
 from connector_core.errors import NoPicture
-from connector_core.host import Host
+from connector_core.host.connection import Connection
+from connector_core.host.host import Host
 from connector_core.http import HttpPolicy
 from connector_core.store.database import open_writer
 from connector_core.sync import SyncPolicy

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sync_kit import Script, editor, first, user, viewer
+from kit.sync import Script, editor, first, user, viewer
 
 from connector_core.model import Cursor, Page
 from connector_core.testing import FakeClock

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from connector_core.cli.output import clean
-from connector_core.config import Configuration, described, resolve
-from connector_core.config_file import ConfigFile
+from connector_core.config.configuration import Configuration, described, resolve
+from connector_core.config.file import ConfigFile
+from connector_core.connectors.session import FileVault
 from connector_core.convert import compact, from_json, to_json
 from connector_core.errors import (
     ApplicationError,
@@ -35,15 +36,14 @@ from connector_core.http import Response, parse_retry_after
 from connector_core.http.address import checked, origin
 from connector_core.http.body import Unreadable, _unpacked
 from connector_core.http.masking import Mask
-from connector_core.http.retry import Patience
+from connector_core.http.retry import RetryBudget
 from connector_core.http.retry_after import asked_wait
 from connector_core.http.values import HttpPolicy
 from connector_core.model import EntitlementKey, Page, Secret
-from connector_core.provision.people import read_people
+from connector_core.provision.people_file import read_people
 from connector_core.provision.plan import Plan, Step, read_plan, write_plan
 from connector_core.scim import clean_token, listing, status
 from connector_core.scim.reading import to_text
-from connector_core.session import FileVault
 from connector_core.settings import declared
 from connector_core.testing import FakeClock
 from connector_core_whimsical import users
@@ -213,7 +213,7 @@ def waits(rng: random.Random) -> None:
     asked = asked_wait(rng.choice((429, 503)), {"Retry-After": header, "RateLimit-Reset": text(rng, _WAITS)}, NOW)
     if asked is not None:
         policy = HttpPolicy()
-        patience = Patience(policy, FakeClock(), random.Random(1))
+        patience = RetryBudget(policy, FakeClock(), random.Random(1))
         assert 0.0 <= patience.clamped(asked) <= policy.max_retry_after
         pause = patience.pause(Response(status=429, headers={}, body=b"", url="https://x", method="GET"), asked)
         assert pause is not None and 0.0 <= pause <= policy.max_retry_after

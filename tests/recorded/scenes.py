@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from attrs import frozen
 
-from connector_core.connection import Connection
 from connector_core.errors import CredentialsRefused, GuardRefused, NotFound
-from connector_core.host import Host
+from connector_core.host.connection import Connection
+from connector_core.host.host import Host
 from connector_core.http import HttpClient
 from connector_core.model import Finding, Grant, Key, NewAccount, Operation, Outcome, Page, Resource, Secret
 from connector_core_whimsical import plugin, roles, users

@@ -16,9 +16,9 @@ from servers.peer import Peer
 from servers.scim2 import scim2_server
 from servers.scimmy import scimmy_server
 
-from connector_core.connection import Connection
 from connector_core.errors import CredentialsRefused
-from connector_core.host import Host
+from connector_core.host.connection import Connection
+from connector_core.host.host import Host
 from connector_core.model import Secret, SyncReport
 
 pytestmark = pytest.mark.live

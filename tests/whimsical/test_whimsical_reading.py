@@ -10,11 +10,11 @@ import pytest
 
 from connector_core.errors import ApplicationError, NotFound, ProtocolError
 from connector_core.http import HttpClient
+from connector_core.http.loopback import LoopbackServer
 from connector_core.model import Grant, Key, Page, Resource, Secret, Span
 from connector_core.testing import ScimApp, Switches, Workspace
 from connector_core.testing.clock import FakeClock
 from connector_core.testing.faults import Faulty, fault
-from connector_core.testing.loopback import LoopbackServer
 from connector_core_whimsical import plugin, roles, users
 from connector_core_whimsical.client import Workspace as Client
 from connector_core_whimsical.settings import Settings

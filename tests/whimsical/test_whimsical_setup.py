@@ -11,10 +11,10 @@ import pytest
 
 from connector_core.errors import ConfigurationError
 from connector_core.http import HttpClient
+from connector_core.http.loopback import LoopbackServer
 from connector_core.model import Finding, Key, Secret
 from connector_core.settings import declared
 from connector_core.testing.clock import FakeClock
-from connector_core.testing.loopback import LoopbackServer
 from connector_core_whimsical import plugin, roles
 from connector_core_whimsical.client import Workspace, connect
 from connector_core_whimsical.settings import Settings

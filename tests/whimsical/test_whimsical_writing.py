@@ -10,9 +10,9 @@ import pytest
 
 from connector_core.errors import Conflict, GuardRefused, NotFound, OperationRefused, ProtocolError, UnknownName
 from connector_core.http import HttpClient
+from connector_core.http.loopback import LoopbackServer
 from connector_core.model import EntitlementKey, Grant, Key, NewAccount, Outcome, Resource, Secret
 from connector_core.testing.clock import FakeClock
-from connector_core.testing.loopback import LoopbackServer
 from connector_core_whimsical import plugin, roles
 from connector_core_whimsical.client import Workspace
 from connector_core_whimsical.settings import Settings

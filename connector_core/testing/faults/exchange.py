@@ -14,7 +14,7 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from attrs import evolve, frozen
 
 from connector_core.clock import Clock
-from connector_core.testing.loopback import SOCKET
+from connector_core.http.loopback import SOCKET
 
 Document = dict[str, Any]
 

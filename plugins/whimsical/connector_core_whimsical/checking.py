@@ -27,7 +27,7 @@ def findings(workspace: Workspace) -> list[Finding]:
     ]
 
 
-def _listing(reading: paging.Reading) -> Iterator[Finding]:
+def _listing(reading: paging.ListReading) -> Iterator[Finding]:
     if not reading.rows:
         yield Finding(
             level="warning",

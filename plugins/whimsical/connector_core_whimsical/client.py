@@ -34,5 +34,5 @@ class Workspace:
 def connect(settings: Settings, http: HttpClient) -> Workspace:
     """Raises `ConfigurationError` for a token or an address that cannot be right; makes no request."""
     if settings.requests_per_second:
-        http.keep_to(settings.requests_per_second)
+        http.set_rate(settings.requests_per_second)
     return Workspace(ScimClient(http, settings.base_url, bearer(settings.token), hints=_HINTS), settings)

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from connector_core.errors import ProtocolError, RowRejected
 from connector_core.model import Cursor, Json, Key, Page, Resource, Status
-from connector_core.scim import Row, existing, find, paging, read_rows
+from connector_core.scim import ScimRow, existing, find, paging, read_rows
 from connector_core.scim.reading import PersonName, display_name, email, person_name, to_bool
 from connector_core_whimsical import roles
 from connector_core_whimsical.client import Workspace
@@ -75,7 +75,7 @@ def page(rows: Sequence[Json]) -> Page:
     )
 
 
-def read(row: Row, id: str) -> User:
+def read(row: ScimRow, id: str) -> User:
     """One row; raises `RowRejected` for one without a userName, which RFC 7643 section 4.1.1 requires."""
     login = row.text("userName")
     if login is None:
@@ -93,14 +93,14 @@ def read(row: Row, id: str) -> User:
     return User(resource, _editor(row))
 
 
-def _editor(row: Row) -> bool | None:
+def _editor(row: ScimRow) -> bool | None:
     try:
         return to_bool(roles.EDITOR_FLAG.of(row), "editor")
     except RowRejected:  # a role that makes no sense is an unknown one; the account itself can be read
         return None
 
 
-def _profile(row: Row, name: PersonName) -> dict[str, Json]:
+def _profile(row: ScimRow, name: PersonName) -> dict[str, Json]:
     facts: dict[str, Json] = {}
     if name.given:
         facts["given_name"] = name.given

@@ -1,0 +1,13 @@
+"""Configuration: which values are in force, where each came from, and where secrets are kept.
+
+::
+
+    configuration.py  the file and the environment; each value with its origin
+    file.py           changing the file, comments and order kept
+    secrets.py        reading a secret that a reference names
+    secret_store.py   keeping a secret that a person pasted
+"""
+
+from connector_core.config.configuration import Configuration, ConnectionConfig
+
+__all__ = ["Configuration", "ConnectionConfig"]

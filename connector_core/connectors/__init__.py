@@ -1,0 +1,10 @@
+"""Plugins: found, loaded, verified, and opened.
+
+::
+
+    plugins.py    the installed plugins, loaded one by one
+    connector.py  one connector: a typed method for each hook
+    session.py    a connector connected to its application
+    vault.py      credentials that an application rotates
+    sandbox.py    the connector's own stand-in server
+"""

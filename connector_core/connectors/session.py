@@ -1,0 +1,93 @@
+"""A connector connected to its application: settings found, HTTP set up, and on a sandbox the stand-in started."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from attrs import frozen
+
+from connector_core.clock import Clock
+from connector_core.config.configuration import ConnectionConfig, resolve
+from connector_core.connectors.connector import Connector
+from connector_core.connectors.sandbox import Sandbox
+from connector_core.connectors.vault import FileVault
+from connector_core.convert import compact, to_json
+from connector_core.errors import ConnectorCoreError
+from connector_core.http import HttpClient, HttpEvent, HttpPolicy
+from connector_core.model import Manifest, Secret
+from connector_core.settings import declared
+
+BeforeWrite = Callable[[str, str, bytes | None], None]
+
+
+@frozen(kw_only=True)
+class Session:
+    """What is needed to ask a connector anything.
+
+    ``reading`` and ``address`` are digests of the settings that decide what is read, and where.
+    """
+
+    connector: Connector
+    manifest: Manifest
+    settings: Any
+    http: HttpClient
+    client: Any
+    reading: str
+    address: str
+
+
+@contextmanager
+def opened(
+    config: ConnectionConfig, connector: Connector, *, state: Path, clock: Clock, cancel: threading.Event,
+    policy: HttpPolicy, environ: Mapping[str, str] | None, workers: int | None = None,
+    on_event: Callable[[HttpEvent], None] | None = None, before_write: BeforeWrite | None = None,
+) -> Iterator[Session]:  # fmt: skip
+    """Connect, without a request yet; everything is closed at the end. No error that leaves it quotes a secret.
+
+    :param state: the state file; the vault and a sandbox keep their files beside it.
+    :raises ConfigurationError: a setting is missing or wrong.
+    """
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(Sandbox(connector, state.parent).serve()).url if config.sandbox else None
+        plain = connector.manifest()
+        settings = resolve(config, plain.settings, sandbox_address=sandbox)
+        http = HttpClient(
+            policy=policy, clock=clock, cancel=cancel, on_event=on_event, before_write=before_write,
+            secrets=() if sandbox else _secrets(settings), environ=environ,
+            pool_size=workers or plain.max_workers,
+        )  # fmt: skip
+        stack.callback(http.close)
+        stack.enter_context(_concealing(http.mask))
+        # Named after the state file: another one is another workspace's, though the connection be called the same.
+        vault = FileVault(state.with_name(f"{state.name}.{quote(config.name, safe='')}.vault"))
+        yield Session(
+            connector=connector, manifest=connector.manifest(settings), settings=settings, http=http,
+            client=connector.connect(settings, http, vault),
+            reading=_digest(settings, "reading"), address="sandbox" if sandbox else _digest(settings, "address"),
+        )  # fmt: skip
+
+
+@contextmanager
+def _concealing(mask: Callable[[str], str]) -> Iterator[None]:
+    try:
+        yield
+    except ConnectorCoreError as error:
+        error.conceal(mask)
+        raise
+
+
+def _secrets(settings: Any) -> list[Secret]:
+    return [value for s in declared(type(settings)) if isinstance(value := getattr(settings, s.name), Secret)]
+
+
+def _digest(settings: Any, fact: str) -> str:
+    """Of the settings with that fact. Addresses count without a slash at their end."""
+    values = {s.name: getattr(settings, s.name) for s in declared(type(settings)) if getattr(s, fact)}
+    texts = {k: v.rstrip("/") if isinstance(v, str) else v for k, v in values.items()}
+    return hashlib.sha256(compact(to_json(texts)).encode()).hexdigest()[:16]

@@ -1,0 +1,65 @@
+"""Keeps credentials that an application hands out anew, in a file beside the state."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connector_core.errors import StateError
+from connector_core.files import read_bytes
+
+_LARGEST = 2**20  # bytes of a vault
+
+
+class FileVault:
+    """Credentials that an application hands out anew, in a file that only its owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, name: str) -> str | None:
+        """What was kept under that name, or None.
+
+        :raises StateError: the file cannot be used.
+        """
+        with self._explained():
+            return self._read().get(name)
+
+    def put(self, name: str, value: str) -> None:
+        """Keep it, in one step: a crash leaves the old file or the new one. Safe between threads and processes.
+
+        :raises StateError: the file cannot be used.
+        """
+        from filelock import FileLock
+
+        draft = self._path.with_name(f"{self._path.name}.new")
+        with self._explained():
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with FileLock(f"{self._path}.lock", mode=0o600, is_singleton=False, timeout=10):
+                draft.unlink(missing_ok=True)  # left by a crash; made anew, it has the right mode
+                text = json.dumps({**self._read(), name: value})
+                with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.replace(self._path)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            kept = json.loads(read_bytes(self._path, _LARGEST))
+        except FileNotFoundError:
+            return {}
+        if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
+            raise ValueError("something else wrote into it")
+        return kept
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, RecursionError) as error:  # words of a ValueError could quote what the file holds
+            reason = error if isinstance(error, OSError) else type(error).__name__
+            raise StateError(f"cannot use the vault {self._path}: {reason}") from None

@@ -1,0 +1,19 @@
+"""The embedding API: `Host` and `Connection`. The command line is a client of it.
+
+::
+
+    host.py          Host: plugins, configuration and state put together
+    connection.py    Connection: what can be asked of one account of an application
+    record.py        its half that reads the state alone
+    sync_run.py      one call of Connection.sync
+    plans.py         Connection.plan and Connection.apply
+    provisioning.py  opens the provisioning engine and settles what is open
+    status.py        how connections are doing
+    log_follower.py  following the log while others write it
+    traffic.py       requests, counted for the log
+"""
+
+from connector_core.host.connection import Connection
+from connector_core.host.host import Capabilities, Host
+
+__all__ = ["Capabilities", "Connection", "Host"]

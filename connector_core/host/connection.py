@@ -1,0 +1,258 @@
+"""`Connection`: everything that can be asked of one configured account of an application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from attrs import evolve
+
+from connector_core.clock import within
+from connector_core.connectors.connector import Connector
+from connector_core.errors import ApplicationError, CredentialsRefused, Unreachable
+from connector_core.host.record import Record
+from connector_core.model import (
+    Finding,
+    Json,
+    NewAccount,
+    Operation,
+    SyncReport,
+)
+from connector_core.provision.options import ChangeOptions
+
+if TYPE_CHECKING:
+    from connector_core.connectors.session import BeforeWrite, Session
+    from connector_core.http import HttpEvent
+    from connector_core.provision.apply import ApplyReport, Line
+    from connector_core.provision.engine import Provisioner
+    from connector_core.provision.plan import Limits, Plan
+    from connector_core.provision.requests import Requests
+    from connector_core.sync import Progress
+
+CHECK_SECONDS = 15.0
+
+
+class Connection(Record):
+    """One configured account of an application. Made by `Host.connection`; holds nothing open between calls."""
+
+    # -- asking the application ----------------------------------------------------------------------------
+
+    def check(self, *, seconds: float = CHECK_SECONDS) -> tuple[Finding, ...]:
+        """Whether the application can be reached, accepts the credentials and lists users; within so long in all.
+
+        What went wrong in the application is a finding, its code that of the error.
+
+        :raises ConfigurationError: a setting is missing or wrong.
+        """
+        connector = self._connector()
+        connector.require("connector_check")
+
+        def ask() -> tuple[Finding, ...]:
+            with self._session(connector, deadline=seconds) as session:
+                mask = session.http.mask
+                return tuple(
+                    evolve(f, message=mask(f.message), hint=f.hint and mask(f.hint))
+                    for f in connector.check(session.client)
+                )
+
+        try:
+            return within(seconds, ask, self._context.cancel)
+        except TimeoutError as error:
+            hint = "see whether the application is slow or down"
+            return (Finding(level="error", code=Unreachable.code, message=str(error), hint=hint),)
+        except (CredentialsRefused, ApplicationError) as error:
+            return (Finding(level="error", code=error.code, message=error.message, hint=error.hint),)
+
+    def sync(
+        self, *, workers: int | None = None, fresh: bool = False, accept_removals: bool = False,
+        on_progress: Callable[[Progress], None] | None = None, on_event: Callable[[HttpEvent], None] | None = None,
+    ) -> SyncReport:  # fmt: skip
+        """Read everything, and publish what it came to. An interrupted sync is gone on with.
+
+        :param workers: pages to ask for at once; at most the connector's own limit.
+        :param fresh: begin anew even where an interrupted sync could be resumed.
+        :param accept_removals: accept what the last sync was held for, and nothing else.
+        :param on_progress: told from this thread, several times a second.
+        :param on_event: told each step of each request, from the thread that takes it.
+        :raises Busy: another process syncs this connection.
+        :raises ConnectorCoreError: the sync failed or was interrupted; ``report`` says how far it came.
+        """
+        from connector_core.host.sync_run import SyncRun
+
+        connector = self._connector()
+        with self._writing() as db:
+            run = SyncRun(
+                db=db, path=self._path, config=self.config, context=self._context, workers=workers, fresh=fresh,
+                accept_removals=accept_removals, on_progress=on_progress, on_event=on_event,
+            )  # fmt: skip
+            with self._session(connector, workers=workers, on_event=run.listen) as session:
+                return run(session)
+
+    def require_settings(self) -> None:
+        """Find every setting and secret, without asking the application anything.
+
+        :raises ConfigurationError: one is missing or wrong.
+        """
+        with self._session(self._connector()):
+            pass
+
+    # -- changing access -----------------------------------------------------------------------------------
+
+    def create_account(
+        self, login: str, *, given_name: str | None = None, family_name: str | None = None, role: str | None = None,
+        profile: Mapping[str, Json] | None = None, **terms: Unpack[ChangeOptions],
+    ) -> Operation:  # fmt: skip
+        """Have an account, enabled; one that exists is left as it is, a disabled one is enabled.
+
+        :param role: as for `grant`; None takes the application's own default.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+
+        def create(requests: Requests) -> Operation:
+            wanted = requests.role(role) if role is not None else None
+            account = NewAccount(
+                login=login.strip(), given_name=given_name, family_name=family_name, role=wanted, profile=profile or {}
+            )
+            return requests.create(account)
+
+        return self._operate("provision_create_account", create, terms)
+
+    def delete_account(self, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
+        """Have no account for ``user`` (e-mail in any case, or id). A removal: needs ``yes`` or ``confirm``.
+
+        :raises UnknownName: nobody here ever heard of them.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+        return self._operate("provision_delete_account", lambda requests: requests.delete(user), terms)
+
+    def grant(self, role: str, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
+        """Have ``user`` hold ``role`` (``id``, ``type:id`` or ``type:id:slug``); held already is a success.
+
+        :raises UnknownName, AmbiguousName: the role or the user cannot be told.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+        return self._operate("provision_grant", lambda requests: requests.grant(requests.role(role), user), terms)
+
+    def revoke(self, role: str, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
+        """Have ``user`` no longer hold ``role``; where that removes the person, it needs ``yes`` or ``confirm``.
+
+        :raises UnknownName, AmbiguousName: the role or the user cannot be told.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+        return self._operate("provision_revoke", lambda requests: requests.revoke(requests.role(role), user), terms)
+
+    def plan(
+        self, people: str | os.PathLike[str] | None = None, *, prune: bool = False, undo: int | None = None,
+        include_protected: bool = False, on_progress: Callable[[Progress], None] | None = None,
+    ) -> Plan:  # fmt: skip
+        """What has to be done so that everybody has what the CSV file ``people`` says; a fresh sync is made first.
+
+        :param prune: remove accounts that the file does not name; else they are left alone.
+        :param undo: with no file, take back the plan that this apply carried out; the last one where None.
+        :param include_protected: also plan what takes access from protected accounts; else they are kept.
+        :raises IncompleteError: the sync was not complete.
+        :raises UsageError: the file is wrong; each line is named.
+        """
+        from connector_core.host.plans import make_plan, require_complete
+
+        require_complete(self.sync(on_progress=on_progress))
+        with self._session(self._connector()) as session, self._reading() as reader:
+            path = None if people is None else Path(people)
+            return make_plan(
+                self.config, session, reader, self._context.clock, path=path, prune=prune, undo=undo,
+                include_protected=include_protected,
+            )  # fmt: skip
+
+    def apply(
+        self, plan: Plan, *, limits: Limits | None = None, on_line: Callable[[Line], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None, **terms: Unpack[ChangeOptions],
+    ) -> ApplyReport:  # fmt: skip
+        """Carry a plan out. Interrupted, the same call again finishes the rest and repeats nothing.
+
+        :param on_line: told each step when it is done.
+        :raises GuardRefused: a limit, a protected account, or an account that is no longer as planned.
+        :raises IncompleteError: the listing could not be read in full.
+        """
+        from connector_core.host.plans import apply_plan, require_complete
+        from connector_core.provision.plan import Limits
+
+        (limits or Limits()).check(plan)
+        with self._provisioning(self._connector(), {**terms, "yes": True}) as engine:
+            require_complete(self.sync(on_progress=on_progress))
+
+            def told(line: Line) -> None:
+                if line.operation is not None:
+                    self._announce(line.operation, engine)
+                if on_line is not None:
+                    on_line(line)
+
+            with self._reading(moving=True) as reader:
+                db = engine.journal.db
+                return apply_plan(plan, self.config, engine.session, reader, engine, self._path, db, told)
+
+    def _operate(self, hook: str, ask: Callable[[Requests], Operation], terms: ChangeOptions) -> Operation:
+        connector = self._connector()
+        connector.require(hook, "find_account", "sync_resource")
+        from connector_core.provision.requests import Requests
+
+        with self._provisioning(connector, terms) as engine:
+            operation = ask(Requests(engine))
+            self._announce(operation, engine)
+        return operation
+
+    def _announce(self, operation: Operation, engine: Provisioner) -> None:
+        """What plugins complain of goes into the log, without the secrets that it may quote."""
+        from connector_core.store.connections import connection_id
+        from connector_core.store.logs import LogBuffer
+
+        db = engine.journal.db
+        for complaint in self._context.plugins.announce("operation_finished", operation=operation):
+            connection = connection_id(db, self.name, self.config.connector)
+            LogBuffer(connection, self._context.clock, engine.session.http.mask).write(db, "error", complaint)
+
+    @contextmanager
+    def _provisioning(self, connector: Connector, terms: ChangeOptions) -> Iterator[Provisioner]:
+        from connector_core.host.provisioning import provisioner
+        from connector_core.host.traffic import Traffic
+        from connector_core.provision.engine import WriteAhead
+        from connector_core.provision.guards import require_managed
+
+        require_managed(self.config)
+        ahead, traffic = WriteAhead(), Traffic(detailed=True)
+        with (
+            self._writing() as db,
+            self._session(connector, before_write=ahead, on_event=traffic.listen) as session,
+            provisioner(
+                db,
+                self._path,
+                self.config,
+                session,
+                ahead,
+                self._context.clock,
+                terms,
+                traffic,
+                cancel=self._context.cancel,
+            ) as engine,
+        ):
+            yield engine
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _connector(self) -> Connector:
+        return self._context.plugins.connector(self.config.connector)
+
+    def _session(
+        self, connector: Connector, *, deadline: float | None = None, workers: int | None = None,
+        on_event: Callable[[HttpEvent], None] | None = None, before_write: BeforeWrite | None = None,
+    ) -> AbstractContextManager[Session]:  # fmt: skip
+        from connector_core.connectors.session import opened
+        from connector_core.http import HttpPolicy
+
+        policy = evolve(self._context.http_policy or HttpPolicy(), deadline=deadline)
+        return opened(
+            self.config, connector, state=self._path, clock=self._context.clock, cancel=self._context.cancel,
+            policy=policy, environ=self._context.environ, workers=workers, on_event=on_event, before_write=before_write,
+        )  # fmt: skip

@@ -1,0 +1,237 @@
+"""`Host`: where embedding begins. The command line is a client of it, and of `Connection`.
+
+Nothing here reads a file or the environment unless told to (`Host.from_environment`), sets up logging, prompts, prints
+or exits. Errors are those of `connector_core.errors`; results are frozen values.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from attrs import frozen
+
+from connector_core.clock import Clock, SystemClock
+from connector_core.config.configuration import SANDBOX, Configuration
+from connector_core.connectors.plugins import PluginInfo, Plugins
+from connector_core.errors import UsageError
+from connector_core.files import expanded
+from connector_core.host.connection import Connection
+from connector_core.host.record import Context
+from connector_core.model import Manifest
+from connector_core.settings import Setting, declared
+
+if TYPE_CHECKING:
+    from connector_core.connectors.sandbox import Sandbox
+    from connector_core.host.status import ConnectionStatus
+    from connector_core.http import HttpPolicy
+    from connector_core.sync import SyncPolicy
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """What a connector can do, computed from the hooks it implements, and what can be set."""
+
+    manifest: Manifest
+    hooks: tuple[str, ...]
+    settings: tuple[Setting, ...]
+
+
+class Host:
+    """Plugins, configuration and a state file, put together. Safe in threads; several in one process do not meet.
+
+    :param db: the state file; ``{connection}`` in it gives each connection a file of its own.
+    :param plugins: connectors given by hand, by name, beside the installed ones.
+    :param configuration: connections known by name; by default only those that connectors' names imply.
+    :param environ: where proxies and certificates are named for HTTP; None looks nowhere.
+    :param clock: where time comes from; tests give one that does not wait.
+    :param http_policy: how patient requests are.
+    :param sync_policy: what a sync may do.
+    :param installed: whether plugins that are installed are looked for.
+    """
+
+    def __init__(
+        self, db: str | os.PathLike[str], *, plugins: Mapping[str, object] | None = None,
+        configuration: Configuration | None = None, environ: Mapping[str, str] | None = None,
+        clock: Clock | None = None, http_policy: HttpPolicy | None = None, sync_policy: SyncPolicy | None = None,
+        installed: bool = True,
+    ) -> None:  # fmt: skip
+        self._db = os.fspath(db)
+        self._plugins = Plugins(plugins) if installed else Plugins(plugins, entry_point_group=None)
+        self._configuration = configuration or Configuration()
+        self._cancel = threading.Event()
+        self._context = Context(
+            plugins=self._plugins, environ=environ, clock=clock or SystemClock(), http_policy=http_policy,
+            sync_policy=sync_policy, cancel=self._cancel,
+        )  # fmt: skip
+
+    @classmethod
+    def from_environment(
+        cls, *, db: str | None = None, config: str | None = None, environ: Mapping[str, str] = os.environ,
+        new: bool = False, **more: Any,
+    ) -> Self:  # fmt: skip
+        """A host as the command line has it: files, folders and variables as the README says.
+
+        :param db: the state file, before ``CONNECTOR_CORE_DB``.
+        :param config: the configuration file, before ``CONNECTOR_CORE_CONFIG``.
+        :param environ: the environment; a copy is made.
+        :param new: the configuration is about to be written, so a file that is named need not be there yet.
+        :param more: what `Host` understands besides.
+        :raises ConfigurationError: the configuration file is missing although named, or wrong.
+        """
+        environ = dict(environ)
+        named = config or environ.get("CONNECTOR_CORE_CONFIG")
+        path = expanded(named) if named else _config_folder() / "connector-core.toml"
+        configuration = Configuration.load(path, environ, required=bool(named) and not new)
+        state = db or environ.get("CONNECTOR_CORE_DB")
+        where = expanded(state) if state else _state_folder() / "state.db"
+        return cls(where, configuration=configuration, environ=environ, **more)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop what is under way; nothing is kept open between calls."""
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Make everything under way raise `Interrupted`: at once while it waits, else within the read timeout.
+
+        For good: what is asked of the application afterwards is interrupted, too.
+        """
+        self._cancel.set()
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration as it was read."""
+        return self._configuration
+
+    # -- what there is -------------------------------------------------------------------------------------
+
+    def plugins(self) -> list[PluginInfo]:
+        """Every installed plugin, with the reason where one is broken."""
+        return self._plugins.rows()
+
+    def capabilities(self, connector: str) -> Capabilities:
+        """What that connector can do and what can be set.
+
+        :raises UnknownName, PluginError: it is not installed, or broken.
+        """
+        found = self._plugins.connector(connector)
+        manifest = found.manifest()
+        settings = tuple(declared(manifest.settings))
+        return Capabilities(manifest=manifest, hooks=tuple(sorted(found.hooks)), settings=settings)
+
+    def sandbox(self, connector: str) -> Sandbox:
+        """The stand-in of that connector.
+
+        :raises Unsupported: it has none.
+        """
+        from connector_core.connectors.sandbox import Sandbox
+
+        found = self._plugins.connector(connector)
+        found.require("sandbox_app")
+        return Sandbox(found, self._state_path(connector + SANDBOX).parent)
+
+    def connection_names(self) -> list[str]:
+        """Every connection that can be named: configured ones, and those that connectors' names imply."""
+        return self._configuration.names(self._plugins.names())
+
+    def connections_in_use(self) -> list[str]:
+        """Those that somebody has configured, or used; without a configuration file, the environment may be enough."""
+        configured = self._configuration.connections
+        return [n for n in self.connection_names() if n in configured or self.status(n).label != "new"]
+
+    def connection(
+        self, name: str, *, connector: str | None = None, settings: Mapping[str, Any] | None = None,
+        app: str | None = None, owner: str | None = None, managed: bool | None = None,
+    ) -> Connection:  # fmt: skip
+        """The connection of that name, as configured, with what is given here before it.
+
+        :param connector: by default as configured, else the connection's own name.
+        :param settings: values by name; a secret as text or `Secret`.
+        :param app: the application entry it belongs to, and its ``owner``.
+        :param managed: whether access may be changed; no, where nobody says so.
+        :raises UnknownName: it is neither configured nor named like a connector, and no ``connector`` is given.
+        :raises ConfigurationError: what is configured or given for it cannot be. Settings are checked when needed.
+        """
+        config = self._configuration.connection(
+            name, self._plugins.names(), settings=settings, connector=connector, app=app, owner=owner, managed=managed
+        )
+        return Connection(config, self._state_path(name), self._context)
+
+    def status(self, connection: str) -> ConnectionStatus:
+        """How that connection is doing, also while another process syncs it.
+
+        :raises UnknownName: there is no such connection.
+        """
+        from connector_core.host.status import look
+
+        config = self.connection(connection).config
+        return look(config, self._state_path(connection), self._context.clock)
+
+    @contextmanager
+    def renaming(self, name: str, new: str) -> Iterator[bool]:
+        """Let the history of a connection go over to another name, if what is done inside succeeds.
+
+        Gives whether there is any.
+
+        Where each connection has a state file of its own (``{connection}``), the history stays in the earlier file.
+
+        :raises Busy: it is being synced or changed.
+        :raises UsageError: there is a history of the other name.
+        """
+        path = self._state_path(name)
+        if path != self._state_path(new) or not path.exists():
+            yield False
+            return
+        from connector_core.store.connections import rename_connection
+        from connector_core.store.database import explained, open_writer, transaction
+        from connector_core.store.lock import exclusive
+
+        with (
+            explained(path), closing(open_writer(path)) as db, exclusive(path, db, name, self._context.clock),
+            transaction(db),
+        ):  # fmt: skip
+            yield rename_connection(db, name, new)
+
+    def backup(self, target: Path, *, connection: str | None = None, force: bool = False) -> int:
+        """Copy the state into ``target``, also while it is in use; gives the size of the copy in bytes.
+
+        :param connection: whose state, where each connection has a file of its own.
+        :param force: put it in the place of a file that is there.
+        :raises UsageError: it is not said which file, or there is a file at ``target``.
+        :raises NoPicture: there is no state yet.
+        :raises StateError: the copy cannot be written, or the state is damaged.
+        """
+        from connector_core.store.backup import backup
+
+        if connection is None and "{connection}" in self._db:
+            raise UsageError("each connection has a state file of its own", hint="say whose with --connection")
+        name = self.connection(connection).name if connection is not None else ""
+        return backup(self._state_path(name), target, force=force)
+
+    # -- for connections -----------------------------------------------------------------------------------
+
+    def _state_path(self, connection: str) -> Path:
+        return Path(self._db.replace("{connection}", quote(connection, safe=" ")))
+
+
+def _config_folder() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("connector-core")
+
+
+def _state_folder() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("connector-core")

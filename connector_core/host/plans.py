@@ -1,0 +1,138 @@
+"""Plan and apply: a fresh and complete picture compared with what is wanted, and the result carried out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from connector_core.clock import Clock, rfc3339
+from connector_core.config.configuration import ConnectionConfig
+from connector_core.connectors.session import Session
+from connector_core.convert import to_json
+from connector_core.errors import GuardRefused, IncompleteError
+from connector_core.model import EntitlementKey, Json, Operation, SyncReport
+from connector_core.provision.apply import ApplyReport, Line, carry_out, look_over
+from connector_core.provision.engine import Provisioner
+from connector_core.provision.guards import Guards
+from connector_core.provision.people_file import read_people
+from connector_core.provision.plan import Plan
+from connector_core.provision.planner import Past, Planner, accounts_in
+from connector_core.provision.requests import named
+from connector_core.store.lock import exclusive
+
+if TYPE_CHECKING:
+    from connector_core.store.queries import Reader
+
+
+def require_complete(report: SyncReport) -> None:
+    """A plan needs the whole truth.
+
+    :raises IncompleteError: the sync was not complete; ``report`` says why.
+    """
+    if report.sync.status != "complete":
+        error = IncompleteError(
+            f"the sync is {report.sync.status}: {report.sync.reason}",
+            hint=f"a plan needs a complete picture; see connector-core logs {report.connection}",
+        )
+        error.report = report
+        raise error
+
+
+def planner(session: Session, reader: Reader) -> Planner:
+    covers = Guards.of(session.settings).covers
+    return Planner(session.manifest.entitlements, accounts_in(reader.access()), covers)
+
+
+def make_plan(
+    config: ConnectionConfig, session: Session, reader: Reader, clock: Clock, *,
+    path: Path | None = None, prune: bool = False, undo: int | None = None, include_protected: bool = False,
+) -> Plan:  # fmt: skip
+    """The plan that makes the picture as the file wants it, or with no file, that takes an earlier apply back."""
+    if (status := reader.picture().status) != "complete":  # somebody else has synced since
+        raise IncompleteError(f"the last sync of {config.name} is {status}", hint="make the plan again")
+    planning, unchanged = planner(session, reader), 0
+    if path is not None:
+        known = {e.key for e in (*session.manifest.entitlements, *reader.entitlements())}
+        people = read_people(path, lambda name: named(name, known))
+        found = planning.compare(people, prune=prune, include_protected=include_protected)
+        logins = {person.login.casefold() for person in people}
+        touched = sum(1 for step in (*found.steps, *found.kept) if step.user.casefold() in logins)
+        unchanged = len(people) - touched
+    else:
+        found = planning.undo(_pasts(reader.applied(undo)), include_protected=include_protected)
+    return Plan(
+        connection=config.name, connector=config.connector, address=session.address,
+        picture=reader.picture().event or 0, created=rfc3339(clock.now()), accounts=planning.enabled,
+        steps=found.steps, kept=found.kept, warnings=found.warnings, unchanged=unchanged,
+    ).sealed()  # fmt: skip
+
+
+def apply_plan(
+    plan: Plan, config: ConnectionConfig, session: Session, reader: Reader, engine: Provisioner, path: Path,
+    db: sqlite3.Connection, on_line: Callable[[Line], None] | None,
+) -> ApplyReport:  # fmt: skip
+    """Carry a plan out, after a look at a listing that was just read.
+
+    :raises GuardRefused: nothing was written.
+    :raises Busy: another process syncs or applies on this connection.
+    """
+    if (plan.connection, plan.connector, plan.address) != (config.name, config.connector, session.address):
+        raise GuardRefused(
+            f"the plan was made for {plan.connection}, a {plan.connector} at the address it had then",
+            hint="nothing was changed; make the plan anew",
+        )
+    with exclusive(path, db, config.name, engine.clock):
+        look_over(plan, planner(session, reader), engine, partial(_came_back, reader, plan))
+        id = engine.journal.begin_apply(plan.digest, to_json(plan), engine.asked)
+        status = "interrupted"
+        try:
+            report = carry_out(plan, engine, id, on_line)
+            status = report.status
+            return report
+        finally:
+            engine.journal.finish_apply(id, status)
+
+
+def _came_back(reader: Reader, plan: Plan, id: str) -> bool:
+    """Whether the last that was done to the account is that an apply enabled it, since the plan was made."""
+    last = next(iter(reader.operations(user=id, limit=1)), None)
+    return (
+        last is not None and last.kind == "enable_account" and last.state == "done" and last.apply is not None
+        and (last.created or "") >= plan.created
+    )  # fmt: skip
+
+
+def _pasts(applied: Iterable[tuple[Operation, Json]]) -> list[Past]:
+    """How each account was before the first of these operations, and what the last one did; they come latest first."""
+    pasts: dict[str, Past] = {}
+    for operation, before in reversed(list(applied)):
+        name = (operation.user or operation.user_id or "").casefold()
+        past = pasts.get(name) or _before(operation, before if isinstance(before, dict) else {})
+        key = _entitlement(operation, operation.role)
+        granted = key if operation.kind == "grant" else past.granted
+        revoked = key if operation.kind == "revoke" else past.revoked
+        pasts[name] = evolve(past, granted=granted, revoked=revoked)
+    return list(reversed(pasts.values()))
+
+
+def _before(operation: Operation, snapshot: Mapping[str, Any]) -> Past:
+    """What the journal kept of the account; what a grant replaced was held, even where it could not be read."""
+    held = None
+    if snapshot and snapshot.get("status") != "disabled":
+        replaced = _entitlement(operation, operation.replaced)
+        held = frozenset(map(EntitlementKey.parse, snapshot.get("held", ()))) | {e for e in (replaced,) if e}
+    profile = snapshot.get("profile") or {}
+    return Past(
+        user=operation.user or operation.user_id or "", user_id=operation.user_id, held=held,
+        given_name=profile.get("given_name"), family_name=profile.get("family_name"),
+    )  # fmt: skip
+
+
+def _entitlement(operation: Operation, role: str | None) -> EntitlementKey | None:
+    """The operation's entitlement, on that role."""
+    return EntitlementKey(operation.resource_type or "", role, operation.entitlement or "") if role else None

@@ -1,0 +1,106 @@
+"""One sitting of provisioning: state opened, holder named, session made, what was left open settled first."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connector_core.clock import Clock, SystemClock
+from connector_core.config.configuration import ConnectionConfig
+from connector_core.connectors.session import Session
+from connector_core.errors import ConnectorCoreError
+from connector_core.host.traffic import Traffic
+from connector_core.provision.accounts import Accounts
+from connector_core.provision.calls import Calls, WriteAhead
+from connector_core.provision.engine import Provisioner, ProvisionPolicy
+from connector_core.provision.guards import Consent, Guards
+from connector_core.provision.holder import Holders
+from connector_core.provision.operation_log import OperationLog
+from connector_core.provision.options import ChangeOptions
+from connector_core.provision.settle import Settler
+from connector_core.provision.verify import Verifier
+from connector_core.store.connections import connection_id, find_connection, put_resource_types
+from connector_core.store.database import transaction
+from connector_core.store.follow import Follower
+from connector_core.store.journal import Journal, Requester
+from connector_core.store.logs import LogBuffer
+
+
+@contextmanager
+def provisioner(
+    db: sqlite3.Connection, path: Path, config: ConnectionConfig, session: Session, ahead: WriteAhead, clock: Clock,
+    terms: ChangeOptions, traffic: Traffic, *, cancel: threading.Event | None = None,
+    policy: ProvisionPolicy | None = None,
+) -> Iterator[Provisioner]:  # fmt: skip
+    """An engine for one sitting; on entering, it has settled what earlier sittings left open.
+
+    :param traffic: told the session's requests; what it notes goes into the log of each operation.
+    """
+    holders, policy = Holders(path), policy or ProvisionPolicy()
+    calls = Calls(ahead=ahead, clock=clock, cancel=cancel or threading.Event(), deadline=policy.call_deadline)
+    with holders.sitting() as holder:
+        verifier = _verifier(db, config, session, calls, holder, policy)
+        log = traffic.log = verifier.book.log
+        with _logging_refusals(db, log):
+            Settler(verifier=verifier, settle_after=policy.settle_after).settle(holders.is_alive)
+            yield Provisioner(
+                accounts=verifier.accounts, book=verifier.book, verifier=verifier, guards=Guards.of(session.settings),
+                clock=clock, asked=Requester(who=terms.get("who") or asker(), reason=terms.get("reason")),
+                consent=_consent(terms), dry=terms.get("dry_run", False),
+            )  # fmt: skip
+
+
+@contextmanager
+def _logging_refusals(db: sqlite3.Connection, log: LogBuffer) -> Iterator[None]:
+    """What ended in an error before it became an operation has no other place where it could be seen later."""
+    try:
+        yield
+    except ConnectorCoreError as error:
+        if error.report is None:
+            with transaction(db):
+                log.write(db, "warning", f"{error.code}: {error.message}")
+        raise
+
+
+def _verifier(
+    db: sqlite3.Connection, config: ConnectionConfig, session: Session, calls: Calls, holder: str,
+    policy: ProvisionPolicy,
+) -> Verifier:  # fmt: skip
+    """The connection's rows are made where this is the first that anybody hears of it."""
+    with transaction(db):
+        connection = connection_id(db, config.name, config.connector)
+        put_resource_types(db, connection, session.manifest.resource_types)
+        follower = Follower(db, connection, calls.clock)
+        follower.define(session.manifest.entitlements)
+    journal = Journal(db, connection, calls.clock, holder)
+    accounts = Accounts(session=session, calls=calls, journal=journal)
+    log = LogBuffer(connection, calls.clock, session.http.mask)
+    book = OperationLog(journal=journal, follower=follower, accounts=accounts, log=log)
+    return Verifier(accounts=accounts, book=book, clock=calls.clock, patience=policy.verify_for)
+
+
+def _consent(terms: ChangeOptions) -> Consent:
+    return Consent(
+        yes=terms.get("yes", False), confirm=terms.get("confirm"),
+        include_protected=terms.get("include_protected", False),
+    )  # fmt: skip
+
+
+def has_open(db: sqlite3.Connection, connection: str) -> bool:
+    """Whether there is anything to settle."""
+    row = find_connection(db, connection)
+    return row is not None and bool(Journal(db, row["id"], SystemClock(), "").open_entries())
+
+
+def asker() -> str:
+    """Who asks, where nobody says: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # no such user in this container
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

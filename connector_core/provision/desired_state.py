@@ -1,0 +1,153 @@
+"""What is wished for an account, and whether it is so already: idempotence is judged on the goal, not on a status."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from attrs import evolve, frozen
+
+from connector_core.errors import AmbiguousName, GuardRefused, ProtocolError
+from connector_core.model import EntitlementKey, Key, NewAccount, OperationKind, Page, Resource
+
+
+class Differs(GuardRefused):
+    """An account is neither as planned nor as wanted; somebody changed it meanwhile."""
+
+    code = "differs"
+
+
+@frozen(kw_only=True)
+class AccountState:
+    """An account as it was just read. ``resource`` None: there is none. ``unknown``: what it holds cannot be read.
+
+    ``seen`` is false where the journal alone speaks for it: an invited account that cannot be seen yet (W14).
+    """
+
+    resource: Resource | None = None
+    held: frozenset[EntitlementKey] = frozenset()
+    unknown: bool = False
+    seen: bool = True
+
+    @classmethod
+    def at(cls, page: Page | None, key: Key) -> Self:
+        """That account in an answer to "what is it now?"; None is the one answer that says it is gone.
+
+        :raises ProtocolError: the answer is about something else, or cannot be read: proof of nothing.
+        """
+        if page is None:
+            return cls()
+        resource = next((r for r in page.resources if r.key == key), None)
+        if resource is None:
+            why = next((f"it cannot be read: {row.reason}" for row in page.rejected), "it brought something else")
+            raise ProtocolError(f"{key} was asked for, and the answer is of no use: {why}")
+        return cls.of(page, resource)
+
+    @classmethod
+    def called(cls, page: Page, type: str, login: str) -> Self:
+        """The account of that login, or else of that e-mail, in any case; none where the page is empty.
+
+        :raises ProtocolError: the answer is about somebody else, or cannot be read. :raises AmbiguousName: several.
+        """
+        accounts = [r for r in page.resources if r.type == type]
+        by_login = [r for r in accounts if is_called(r.login, login)]
+        fitting = by_login or [r for r in accounts if is_called(r.email, login)]
+        if len({r.key for r in fitting}) > 1:
+            raise AmbiguousName(f"several accounts are called {login}", hint="name the one you mean by its id")
+        if fitting:
+            return cls.of(page, fitting[-1])
+        if accounts or page.rejected:
+            why = page.rejected[0].reason if page.rejected else f"it brought {accounts[0].login}"
+            raise ProtocolError(f"{login} was looked up, and the answer is of no use: {why}")
+        return cls()
+
+    @classmethod
+    def of(cls, page: Page, resource: Resource) -> Self:
+        held = frozenset(g.entitlement for g in page.grants if g.principal == resource.key)
+        return cls(resource=resource, held=held, unknown=resource.key in page.unknown)
+
+    @classmethod
+    def invited(cls, resource: Resource) -> Self:
+        """In place of an account that the application does not show until the person has signed in."""
+        return cls(resource=resource, unknown=True, seen=False)
+
+    @property
+    def there(self) -> bool:
+        """A disabled account is not there: it has no access, and comes back only by being enabled."""
+        return self.resource is not None and self.resource.status != "disabled"
+
+    def pending(self) -> AccountState:
+        """The same, not listed yet."""
+        if self.resource is None or not self.there:
+            return self
+        return evolve(self, resource=evolve(self.resource, status="pending"))
+
+
+@frozen(kw_only=True)
+class DesiredState:
+    """One change to one account. ``key`` is None only where no id is known: of an account to create, or long gone.
+
+    ``expected``: what the account must hold just before the write, where a plan says so. ``invited``: what stands for
+    the account while it cannot be seen. ``as_of``: the newest operation when it was looked up, of an account to create.
+    """
+
+    kind: OperationKind
+    type: str
+    key: Key | None = None
+    login: str | None = None
+    entitlement: EntitlementKey | None = None
+    account: NewAccount | None = None
+    expected: frozenset[EntitlementKey] | None = None
+    invited: Resource | None = None
+    as_of: int = 0
+
+    @property
+    def label(self) -> str:
+        """The account as a person names it."""
+        return self.login or (self.key.id if self.key else "?")
+
+    @property
+    def role(self) -> EntitlementKey | None:
+        """What is to be granted or revoked, or what a new account is to have."""
+        return self.entitlement or (self.account.role if self.account else None)
+
+    def is_satisfied(self, found: AccountState) -> bool | None:
+        """Whether there is nothing to do; None where that cannot be read. The role of an account that exists is no
+        part of wishing for the account: it is never altered unasked.
+        """
+        if self.kind in ("create_account", "enable_account"):
+            return found.there
+        if self.kind == "delete_account":
+            return not found.there
+        if not found.there:
+            return self.kind == "revoke"
+        if found.unknown:
+            return None
+        return (self.entitlement in found.held) == (self.kind == "grant")
+
+    def is_achieved(self, found: AccountState) -> bool | None:
+        """Whether a write of ours shows: as `is_satisfied`, with the role that a new account was to have."""
+        if self.kind != "create_account" or self.role is None or not found.there:
+            return self.is_satisfied(found)
+        return None if found.unknown else self.role in found.held
+
+    def named(self, found: AccountState) -> DesiredState:
+        """The wish for the account that was made for it."""
+        return self if found.resource is None else evolve(self, key=found.resource.key)
+
+    def require_expected(self, found: AccountState) -> None:
+        """:raises Differs: the account holds something else than a plan expected."""
+        if self.expected is None or found.unknown:
+            return
+        if not found.there:
+            raise Differs(f"{self.label} has no access any more, which the plan did not expect", hint=_ANEW)
+        if found.held != self.expected:
+            held, expected = (", ".join(e.id for e in sorted(h)) or "nothing" for h in (found.held, self.expected))
+            raise Differs(f"{self.label} holds {held}, planned for {expected}", hint=_ANEW)
+
+
+def is_called(name: str | None, wanted: str) -> bool:
+    """Whether two names are the same to a person (P28, P29)."""
+    return name is not None and name.strip().casefold() == wanted.strip().casefold()
+
+
+_ANEW = "make the plan anew"

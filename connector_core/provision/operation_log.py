@@ -1,0 +1,143 @@
+"""Writing down: what an operation came to, in the journal and in the picture, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from attrs import frozen
+
+from connector_core.errors import ConnectorCoreError
+from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, Operation
+from connector_core.provision.accounts import Accounts
+from connector_core.provision.desired_state import AccountState, DesiredState
+from connector_core.store.database import transaction
+from connector_core.store.follow import AccountSnapshot, Follower
+from connector_core.store.journal import Journal, JournalDraft, Requester
+from connector_core.store.logs import LogBuffer
+
+State = Literal["done", "failed", "unknown"]
+
+
+@frozen(kw_only=True)
+class OperationResult:
+    """What an operation came to. ``after``: the account as it is now, for the picture; None leaves the picture alone.
+
+    ``confirmed``: what the account holds was read, and is no mere wish.
+    """
+
+    state: State
+    after: AccountState | None = None
+    outcome: Literal["changed", "unchanged"] | None = None
+    verified: bool = False
+    confirmed: bool = True
+    replaced: EntitlementKey | None = None
+    warnings: tuple[str, ...] = ()
+    error: ConnectorCoreError | None = None
+
+
+@frozen(kw_only=True)
+class OperationLog:
+    """The journal, the picture and the log of one connection."""
+
+    journal: Journal
+    follower: Follower
+    accounts: Accounts
+    log: LogBuffer
+
+    def begin(self, wish: DesiredState, before: AccountState, asked: Requester, *, reactivated: bool = False) -> int:
+        """Write it down before anything is sent; its number."""
+        id = self.journal.begin(_facts(wish, before, reactivated), asked)
+        self.log.add("info", _asked_for(wish, before, asked))
+        with transaction(self.journal.db):  # whatever dies from here on, what was read before is to be seen
+            self.log.flush(self.journal.db, id)
+        return id
+
+    def note(
+        self,
+        wish: DesiredState,
+        found: AccountState,
+        asked: Requester,
+        ending: OperationResult,
+        *,
+        reactivated: bool = False,
+    ) -> Operation:
+        """Write down what was asked for and needs no request."""
+        with transaction(self.journal.db):
+            id = self.journal.insert(_facts(wish, found, reactivated), asked)
+            self.log.add("info", _asked_for(wish, found, asked))
+            self._end(id, wish, ending)
+        return self.journal.operation(id)
+
+    def end(self, id: int, wish: DesiredState, ending: OperationResult) -> Operation:
+        """Write down what it came to."""
+        with transaction(self.journal.db):
+            self._end(id, wish, ending)
+        return self.journal.operation(id)
+
+    def held(self, key: Key | None, found: AccountState) -> frozenset[EntitlementKey]:
+        """What the account holds: as read, or where that is impossible as the picture has it."""
+        return frozenset(self.follower.held(key)) if found.unknown and key is not None else found.held
+
+    def _end(self, id: int, wish: DesiredState, ending: OperationResult) -> None:
+        mask, after = self.accounts.session.http.mask, ending.after
+        resource = after.resource if after is not None else None
+        key = wish.key or (resource.key if resource else None)
+        event = None
+        if after is not None and after.seen and key is not None:
+            event = self.follower.follow(id, self._now(key, after, ending.confirmed))
+        self.journal.finish(
+            id, ending.state, outcome=ending.outcome, verified=ending.verified, key=key, replaced=ending.replaced,
+            login=resource.login if resource else None, warnings=map(mask, ending.warnings),
+            error=_info(ending.error, mask) if ending.error is not None else None, event=event,
+        )  # fmt: skip
+        for warning in ending.warnings:
+            self.log.add("warning", warning)
+        self.log.add("info" if ending.state == "done" else "error", _ended(ending))
+        self.log.flush(self.journal.db, id)
+
+    def _now(self, key: Key, after: AccountState, confirmed: bool) -> AccountSnapshot:
+        held, known = self.held(key, after), confirmed and not after.unknown
+        return AccountSnapshot(
+            key=key, resource=after.resource, held=held if after.there else frozenset(), confirmed=known
+        )
+
+
+def _facts(wish: DesiredState, before: AccountState, reactivated: bool) -> JournalDraft:
+    return JournalDraft(
+        kind=wish.kind, type=wish.type, key=wish.key, login=login_of(wish, before), entitlement=wish.role,
+        wanted=wish.account, before=_snapshot(before), reactivated=reactivated, as_of=wish.as_of,
+    )  # fmt: skip
+
+
+def _asked_for(wish: DesiredState, before: AccountState, asked: Requester) -> str:
+    what = f"{wish.kind} {wish.role}" if wish.role else wish.kind
+    held = ", ".join(map(str, sorted(before.held))) or "nothing"
+    status = before.resource.status if before.resource else "not there"
+    known = "what is held cannot be read" if before.unknown else f"holds {held}"
+    why = f"; reason: {asked.reason}" if asked.reason else ""
+    return f"{asked.who} asks: {what} for {login_of(wish, before) or wish.key}, who is {status}, {known}{why}"
+
+
+def _ended(ending: OperationResult) -> str:
+    facts = [ending.outcome or "", "verified" if ending.verified else "not verified"] if ending.state == "done" else []
+    facts += [f"{ending.replaced} ended with it"] if ending.replaced else []
+    error = [ending.error.message] if ending.error else []
+    return f"{ending.state}: {', '.join(filter(None, [*facts, *error]))}"
+
+
+def login_of(wish: DesiredState, found: AccountState) -> str | None:
+    return (found.resource.login if found.resource else None) or wish.login
+
+
+def _info(error: ConnectorCoreError, mask: Callable[[str], str]) -> ErrorInfo:
+    return ErrorInfo(code=error.code, message=mask(error.message), hint=error.hint and mask(error.hint))
+
+
+def _snapshot(found: AccountState) -> Json:
+    """How the account was before: for taking it back."""
+    if found.resource is None:
+        return None
+    r = found.resource
+    held: list[Json] = [str(e) for e in sorted(found.held)]
+    return {"id": r.id, "login": r.login, "status": r.status, "held": held, "profile": dict(r.profile)}

@@ -1,0 +1,22 @@
+"""Under which terms somebody asks for a change of access."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypedDict
+
+
+class ChangeOptions(TypedDict, total=False):
+    """Keywords that every change of access understands.
+
+    ``who`` asks (by default user@host) and the ``reason``: both go into the journal. ``yes`` confirms a removal;
+    ``confirm`` is asked instead, with a sentence that says what is removed. ``include_protected`` allows what protected
+    accounts are kept from. ``dry_run`` stops before anything is written: the result shows the request.
+    """
+
+    who: str | None
+    reason: str | None
+    yes: bool
+    confirm: Callable[[str], bool] | None
+    include_protected: bool
+    dry_run: bool
