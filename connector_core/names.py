@@ -1,0 +1,143 @@
+"""Who is who: whether two names are the same, and which account a text names.
+
+One rule for look-ups, CSV files, plans, ``protected``, ``access --user`` and ``history`` alike. Two names are the same
+when they are equal after `normalized`. No case folding: ``ß`` is not ``ss``, and no step turns a letter outside ASCII
+into one inside it, so that the Kelvin sign is never a ``k``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Protocol, TypeVar
+from unicodedata import normalize
+
+from connector_core.errors import AmbiguousName, UsageError
+
+# NFC would turn each of these into a character of ASCII: the Kelvin sign, the Greek question mark, the Greek varia.
+_SINGLETONS = re.compile("([\u212a\u037e\u1fef])")
+_DOTS = "\u3002\uff0e\uff61"  # what IDNA reads as a dot
+
+
+class Named(Protocol):
+    """Anything that bears an account's names, such as `connector_core.Resource`."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def login(self) -> str | None: ...
+
+    @property
+    def email(self) -> str | None: ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+def is_same(one: str | None, other: str | None) -> bool:
+    """Whether two names are the same name; None is the name of no account."""
+    return one is not None and other is not None and normalized(one) == normalized(other)
+
+
+@lru_cache(maxsize=4096)
+def normalized(name: str) -> str:
+    """Return the form under which names are compared.
+
+    White space at both ends is removed; letters are composed (NFC) and lower-cased, each where that gives one letter;
+    after an ``@``, the domain is written as IDNA writes it (UTS 46).
+    """
+    name = name.strip()
+    if name.isascii():
+        return name.lower()
+    local, at, domain = _lowered(name).rpartition("@")
+    return local + at + (_in_ascii(domain) if at else domain)
+
+
+def fitting(text: str, accounts: Iterable[T], is_enabled: Callable[[T], bool]) -> list[T]:
+    """Return the accounts that a text names: none, one, or several where it is ambiguous.
+
+    A text names the account of that login; else of exactly that id; else of that e-mail. Where it is one account's
+    login and another's id, both are returned. Of several accounts of one login, the enabled one is meant where only
+    one is enabled.
+    """
+    rows = list(accounts)
+    by_login = [row for row in rows if is_same(row.login, text)]
+    by_id = [row for row in rows if row.id in (text, text.strip())]
+    if len({row.id for row in by_login}) > 1:
+        enabled = [row for row in by_login if is_enabled(row)]
+        by_login = enabled if len({row.id for row in enabled}) == 1 else by_login
+    found = by_login + [row for row in by_id if row.id not in {other.id for other in by_login}]
+    return found or [row for row in rows if is_same(row.email, text)]
+
+
+def ambiguous(text: str, accounts: Iterable[Named]) -> AmbiguousName:
+    """Return the error that says which accounts a text may mean, each with its id."""
+    every = [f"{row.login or row.email or 'an account without a login'} (id {row.id})" for row in accounts]
+    shown = ", ".join(every[:10]) + (f" and {len(every) - 10} more" if len(every) > 10 else "")
+    return AmbiguousName(f"{text!r} may mean any of: {shown}", hint="name the account by its id, as type:id or alone")
+
+
+def checked_address(text: str) -> str:
+    """Return an e-mail address that a person typed, without white space around it.
+
+    Nothing is looked up in the DNS.
+
+    :raises UsageError: it is no address, or holds a letter that only looks like one of ASCII.
+    """
+    from email_validator import EmailNotValidError, validate_email
+
+    address = text.strip()
+    try:
+        validate_email(address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise UsageError(f"{text!r} is no e-mail address: {str(error).rstrip('.')}") from None
+    domain = address.rpartition("@")[2]
+    if "." not in domain.strip("."):
+        raise UsageError(f"{text!r} is no e-mail address: its domain has no dot")
+    if _SINGLETONS.search(address) or _turns_ascii(domain):
+        raise UsageError(f"{text!r} holds a letter that only looks like one of ASCII", hint="type the address anew")
+    return address
+
+
+def _lowered(name: str) -> str:
+    return _composed("".join(map(_lower, _composed(name))))
+
+
+def _composed(name: str) -> str:
+    return "".join(part if _SINGLETONS.fullmatch(part) else normalize("NFC", part) for part in _SINGLETONS.split(name))
+
+
+def _lower(letter: str) -> str:
+    lower = letter.lower()
+    return lower if len(lower) == 1 and (letter.isascii() or not lower.isascii()) else letter
+
+
+def _in_ascii(domain: str) -> str:
+    """The domain as IDNA writes it; one that it cannot write, or that would turn a letter into ASCII, stays."""
+    if domain.isascii():
+        return domain
+    import idna
+
+    if _turns_ascii(domain):
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return domain
+
+
+def _turns_ascii(domain: str) -> bool:
+    """Whether IDNA would make a letter of ASCII of one outside, as of the Kelvin sign or a full-width letter."""
+    import idna
+
+    for letter in domain:
+        if letter.isascii() or letter in _DOTS:
+            continue
+        try:
+            if idna.uts46_remap(letter).isascii():
+                return True
+        except idna.IDNAError:
+            continue
+    return False
