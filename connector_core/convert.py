@@ -25,12 +25,11 @@ def from_json(value: Json, kind: type[T], *, what: str) -> T:
 
     :raises ConfigurationError: naming each wrong place, such as ``expected int, found str @ $.page_size``.
     """
-    from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError, StructureHandlerNotFoundError
+    from cattrs.errors import CattrsError
 
-    foreign = (BaseValidationError, ForbiddenExtraKeysError, StructureHandlerNotFoundError)
     try:
         return _converter().structure(value, kind)
-    except (*foreign, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (CattrsError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigurationError(f"{what}: {_explain(error, kind)}") from error
 
 
