@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from connector_core.errors import ConfigurationError
-from connector_core.model import EntitlementKey, Json, Key, Secret
+from connector_core.model import EntitlementKey, Grant, Json, Key, Secret, Span
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -60,6 +60,8 @@ def _converter() -> Converter:
     for key in (Key, EntitlementKey):
         converter.register_structure_hook(key, _parsed)
         converter.register_unstructure_hook(key, str)
+    for pair in (Grant, Span):  # their annotations are texts, which cattrs cannot resolve from Python 3.14 on
+        converter.register_unstructure_hook(pair, lambda items: tuple(map(converter.unstructure, items)))
     converter.register_unstructure_hook(Secret, str)
     converter.register_structure_hook_func(lambda kind: kind == Json, lambda value, _: value)
     converter.register_structure_hook_factory(_is_list, _listed)
