@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,16 @@ class Person:
 
     def answers(self, question: str, answer: str) -> None:
         self.waits_for(question)
+        if "not shown" in question:
+            self._waits_for_silence()
         self.types(answer)
+
+    def _waits_for_silence(self, seconds: float = 30.0) -> None:
+        """Until what is typed is not shown: what is typed before the echo goes off is thrown away with it."""
+        ends = time.monotonic() + seconds
+        while termios.tcgetattr(self._terminal)[3] & termios.ECHO:
+            assert time.monotonic() < ends, "what is typed is shown"
+            time.sleep(0.01)
 
     def leaves(self) -> int:
         """Until the program has ended: its exit code."""
