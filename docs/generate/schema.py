@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 GROUPS = {
     "Connections and events": "connections events resource_types entitlements",
     "The picture and its history": "resources resource_history grants grant_history change_log touched",
-    "A running sync": "sync_runs frontier staged staged_same staged_grants staged_entitlements also_listed held_removals",
+    "A running sync": "sync_runs frontier staged staged_same "
+    "staged_grants staged_entitlements also_listed held_removals",
     "Operations and logs": "journal applies logs",
 }
 TEMPORARY = {
