@@ -184,5 +184,5 @@ def register_exporters(register: Callable[[str, Any], None]) -> None:
 
     :param register: ``register(name, exporter)``.
 
-    Told to every plugin once, before the first export.
+    Told to every plugin once, before the first export; no command exports yet.
     """

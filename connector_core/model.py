@@ -1,6 +1,6 @@
 """The values that everything speaks in: frozen, typed, without behaviour beyond their own shape.
 
-The first half is what plugins hand to the host and back (section "The plugin contract" of the README); the second
+The first half is what plugins hand to the host and back (docs/plugins.md); the second
 half is what the host answers. Times are UTC: ISO 8601 text with a ``Z`` wherever a person or a script can see them.
 """
 

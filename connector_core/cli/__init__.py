@@ -13,7 +13,8 @@
     add.py          add
     configure.py    configure, rename, remove, config
     connections.py  connections, status
-    run.py          run; every.py: run --every
+    run.py          run
+    every.py        run --every
     schedule.py     schedule
     access.py       access, changes, history
     syncs.py        syncs

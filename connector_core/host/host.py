@@ -75,7 +75,7 @@ class Host:
         cls, *, db: str | None = None, config: str | None = None, environ: Mapping[str, str] = os.environ,
         new: bool = False, **more: Any,
     ) -> Self:  # fmt: skip
-        """A host as the command line has it: files, folders and variables as the README says.
+        """A host as the command line has it: files, folders and variables as docs/configuration.md says.
 
         :param db: the state file, before ``CONNECTOR_CORE_DB``.
         :param config: the configuration file, before ``CONNECTOR_CORE_CONFIG``.

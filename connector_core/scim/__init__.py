@@ -1,7 +1,20 @@
 """SCIM 2.0 (RFC 7643, 7644, 9865) for any connector: strict in what it sends, tolerant in what it reads.
 
 A connector makes a `ScimClient`, reads pages with `paging`, rows with `reading`, and writes what `patch` composes.
-Numbers such as P35 name the behaviour of real servers that a line answers to; they are listed in the documentation.
+Numbers such as P35 name the behaviour of real servers that a line answers to; docs/scim-facts.md explains them.
+
+::
+
+    auth.py      bearer tokens as people paste them
+    urls.py      one base, and addresses below it
+    client.py    requests, and replies turned into documents or errors
+    status.py    a status that is no success, as an error
+    listing.py   the envelope around the rows of a query
+    paging.py    a listing read page by page
+    reading.py   rows read tolerantly, one by one
+    filters.py   one resource by the value of an attribute
+    presence.py  whether a resource is really gone
+    patch.py     the body of a PATCH
 """
 
 from __future__ import annotations

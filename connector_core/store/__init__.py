@@ -5,10 +5,14 @@
     database.py      opening: modes, pragmas, transactions
     lock.py          one sync or apply of a connection at a time
     schema.py        tables and public views, as migrations
+    backup.py        a copy of the file while it is in use
     connections.py   connections, events, entitlements
     runs.py          syncs as rows
-    frontier.py      open cursors of the sync that runs
-    staging.py       what it has read, and rows.py what a row is
+    frontier.py      open cursors of a running sync
+    staging.py       what a running sync has read, page by page
+    stage.py         the rows of one page into the staging tables
+    rows.py          a row on its way there
+    same.py          rows read exactly as the picture has them
     judge.py         whether a stream was read in full
     removals.py      what would leave the picture
     publish.py       from what was read to the picture, with history
@@ -16,6 +20,8 @@
     journal.py       operations as rows
     logs.py          the log kept with the state
     prune.py         forgetting old history
-    queries.py       answers, overview.py those over all connections
-    changes.py       differences between pictures, history.py one person's
+    queries.py       answers about one connection
+    overview.py      how a connection is doing
+    changes.py       differences between pictures
+    history.py       one person through all pictures
 """

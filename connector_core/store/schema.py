@@ -85,7 +85,7 @@ CREATE INDEX sync_runs_connection ON sync_runs (connection, id);
 CREATE TABLE frontier (     -- cursors: the open ones are to be asked for, by the done ones a stream is judged
     id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: a late page must not meet another's row
     sync INTEGER NOT NULL REFERENCES sync_runs(id),
-    kind TEXT NOT NULL,     -- 'page'; 'confirm' reads one resource by its key, which is its position
+    kind TEXT NOT NULL,     -- 'page'; 'lookup' reads one resource by its key, which is its position
     stream TEXT NOT NULL, reading INTEGER NOT NULL, position TEXT NOT NULL, idx INTEGER,
     root INTEGER NOT NULL,  -- handed out by another stream: where this one begins
     state TEXT NOT NULL DEFAULT 'open',     -- 'done'; 'dropped': behind the end; 'failed': could not be looked up
@@ -134,7 +134,7 @@ CREATE TABLE logs (
 CREATE INDEX logs_sync ON logs (connection, sync);
 """
 
-# Public views: documented in the README, only ever added to.
+# Public views: documented in docs/state-file.md, only ever added to.
 _VIEWS = """
 CREATE VIEW accounts AS
 SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status, r.profile, e.at AS since

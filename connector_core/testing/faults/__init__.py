@@ -20,7 +20,7 @@
         ...
     assert all(each.fired for each in over)
 
-Names that begin with a number such as ``p02`` are those of the documentation. A fault that never fired has tested
+Names that begin with a number such as ``p02`` are those of docs/scim-facts.md. A fault that never fired has tested
 nothing: assert that it did. A fault that takes time (a byte a second, a minute of 503) takes it from the ``clock`` of
 `Faulty`; give it the `FakeClock` of the host, and nothing waits. The silent ones (``p76_silent_...``) last until the
 client goes, which is its own read timeout, in real seconds.
