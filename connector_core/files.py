@@ -1,4 +1,4 @@
-"""Reading a file that somebody named, whatever it is, not without end and not for ever; writing one as a whole."""
+"""Read a named file, whatever it is, within limits of size and time; write a file as a whole."""
 
 from __future__ import annotations
 

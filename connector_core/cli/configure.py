@@ -87,7 +87,7 @@ def rename(options: Options, connection: str, new: str) -> None:
 def remove(options: Options, connection: str, yes: bool) -> None:
     """Forget a connection and its secrets; its history stays.
 
-    Nothing is changed in the application. A connection of that name that is added later goes on with the history.
+    Nothing is changed in the application. A connection of that name that is added later continues the history.
     """
     with options.host() as host:
         form = _form(options, host, connection)

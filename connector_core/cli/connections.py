@@ -19,12 +19,12 @@ _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
 @click.command(cls=Command)
-@click.option("--all", "everything", is_flag=True, help="Also those that nobody has configured or used yet.")
+@click.option("--all", "everything", is_flag=True, help="Also those that are neither configured nor used yet.")
 @click.pass_obj
 def connections(options: Options, /, everything: bool) -> None:
     """List the connections, and how each is doing.
 
-    Those that nobody has configured or used yet are left out, unless --all is given.
+    Those that are neither configured nor used yet are left out, unless --all is given.
     """
     with options.host() as host:
         rows = _statuses(host, everything)

@@ -1,4 +1,4 @@
-"""`run --every`: connections run again and again, each in a rhythm of its own, until somebody ends it."""
+"""`run --every`: connections run repeatedly, each on its own schedule, until the process is stopped."""
 
 from __future__ import annotations
 

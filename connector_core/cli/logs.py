@@ -1,4 +1,4 @@
-"""`logs`: what happened in a sync or an operation, afterwards or while it goes on."""
+"""`logs`: what happened in a sync or an operation, afterwards or while it runs."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _WARNINGS = 20  # a thousand lines would hide what came of it
 @click.command(cls=Command)
 @click.argument("connection", required=False)
 @click.option("--workers", type=click.IntRange(1, _MAX_WORKERS), metavar="N", help="Pages to ask for at once.")
-@click.option("--fresh", is_flag=True, help="Begin anew instead of resuming an interrupted sync.")
+@click.option("--fresh", is_flag=True, help="Begin a new sync instead of resuming an interrupted one.")
 @click.option("--accept-removals", is_flag=True, help="Accept the removals that the last sync was held for.")
 @click.option("--exit-code", is_flag=True, help="Exit with 10 where there are changes.")
 @click.option("--every", metavar="TIME", help="Run again and again: every 90s, 15m, 6h, 7d.")
@@ -38,9 +38,9 @@ def run(
     """Read all users and roles, and publish what it came to.
 
     A sync that was interrupted is resumed. A sync that would remove many people at once is held: nothing is removed
-    until somebody has looked and says --accept-removals.
+    until a person has looked and gives --accept-removals.
 
-    With --every it goes on until SIGTERM or Ctrl-C, less often while it fails; SIGHUP has the configuration read anew.
+    With --every it runs until SIGTERM or Ctrl-C, less often while it fails; SIGHUP reads the configuration again.
     """
     if (connection is None) != everything or (everything and (every is None or sandbox)):
         raise UsageError("name one CONNECTION, or --all with --every", hint="connector-core run --help says more")

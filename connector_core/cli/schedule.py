@@ -1,4 +1,4 @@
-"""`schedule`: what systemd or cron has to be told so that connections are run every so often."""
+"""`schedule`: a systemd unit or a crontab line that runs connections on a schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in for an application: its data beside the state, so that ids stay the same from command to command."""
+"""The stand-in for an application: its data next to the state, so that ids stay the same from command to command."""
 
 from __future__ import annotations
 

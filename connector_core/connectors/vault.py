@@ -1,4 +1,4 @@
-"""Keeps credentials that an application hands out anew, in a file beside the state."""
+"""Keep credentials that an application rotates, in a file next to the state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One sitting of provisioning: state opened, holder named, session made, what was left open settled first."""
+"""One process's provisioning: opens the state, names the holder, makes the session, settles what was left open."""
 
 from __future__ import annotations
 

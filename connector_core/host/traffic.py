@@ -1,4 +1,4 @@
-"""What goes over the wire in one sitting, for the log: waits and retries as they come, and a sum at the end."""
+"""What one run sends and receives, for the log: waits and retries as they come, and a sum at the end."""
 
 from __future__ import annotations
 

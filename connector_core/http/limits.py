@@ -1,4 +1,4 @@
-"""Rate limits: how fast requests may leave, whether somebody said so or the application did by refusing some.
+"""Rate limits: how fast requests may leave, by setting or as learned from refusals.
 
 A limit that was set is kept by spacing requests evenly. One that nobody told us of shows itself by a 429: from then on
 requests are spaced by what the application let through, a little less. The pace grows again, quickly up to a little

@@ -49,7 +49,7 @@ _ROWS = (
 """The first row that fits counts."""
 
 _UNKNOWN_CA = (
-    "its certificate is signed by nobody this machine knows",
+    "its certificate is signed by an authority that this machine does not trust",
     "If a proxy of your own inspects traffic, set SSL_CERT_FILE to a file with its certificate.",
 )
 _WRONG_NAME = (

@@ -1,4 +1,4 @@
-"""Whether who began an operation still lives: a lock file for each sitting, freed by the kernel at death."""
+"""Whether the process that began an operation still lives: a lock file for each, freed by the kernel at death."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Under which terms somebody asks for a change of access."""
+"""The options of a change of access: confirmation, reason, requester, protected accounts."""
 
 from __future__ import annotations
 

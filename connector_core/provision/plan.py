@@ -1,4 +1,4 @@
-"""A plan: what has to be done so that everybody has what they should, reviewed before anything is done.
+"""A plan: the steps from what accounts have to what they should have, reviewed before any is carried out.
 
 A plan says of each account how it was when the plan was made. Applying it begins by looking whether that is still so.
 """

@@ -1,4 +1,4 @@
-"""Finding out, by reading only, what became of operations that nobody saw the end of."""
+"""Find out, by reading only, what became of operations whose answer never came."""
 
 from __future__ import annotations
 

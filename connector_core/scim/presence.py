@@ -1,4 +1,4 @@
-"""Whether somebody is really gone: a 404 alone does not say so (P55).
+"""Whether a resource is really gone: a 404 alone does not say so (P55).
 
 A wrong address, a gateway before an API that was switched off, and a verb that is not routed answer 404 as well, some
 of them in JSON. So a control request follows each 404, before anybody takes it for proof.

@@ -1,4 +1,4 @@
-"""The log of changes: differences between pictures, with who asked for them where somebody did."""
+"""The log of changes: differences between pictures, with the requester where an operation made them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal: every operation, written before its request leaves, and what came of it."""
+"""The journal: each operation, written before its request leaves, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forgetting old history: pictures before a certain event can no longer be told; the current one is never touched."""
+"""Forgetting old history: pictures before a certain event are dropped; the current one is never touched."""
 
 from __future__ import annotations
 

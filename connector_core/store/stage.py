@@ -1,4 +1,4 @@
-"""The rows of one page, beside what was staged before and what the picture has, into the staging tables."""
+"""The rows of one page into the staging tables, compared with what was staged before and with the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock for tests: it moves only when somebody sleeps or says so."""
+"""A clock for tests: it moves only when a test or a sleep moves it."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 
 import commands
@@ -60,7 +61,7 @@ def is_current(path: Path, text: str) -> bool:
 
 def seen(text: str, suffix: str) -> list[str]:
     words = re.findall(r">([^<]*)</text>", text) if suffix == ".svg" else [text]
-    return [RUN_DEPENDENT.sub("#", word) for word in words]
+    return [RUN_DEPENDENT.sub("#", unescape(word).replace("\N{NO-BREAK SPACE}", " ")) for word in words]
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """What a person sees: whole screens on terminals 80 and 120 columns wide, compared with those that somebody looked at.
 
-``CONNECTOR_CORE_SCREENS=write pytest tests/test_screens.py`` writes them anew into ``tests/screens``: look at each
+``CONNECTOR_CORE_SCREENS=write pytest tests/cli/test_screens.py`` writes them again into ``tests/screens``: look at each
 difference before it is committed.
 """
 

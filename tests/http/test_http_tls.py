@@ -53,7 +53,7 @@ def test_certificates_named_by_the_environment_are_trusted(ca: trustme.CA, ca_fi
 
 
 CERTIFICATES = {
-    "unknown": (("localhost",), False, "signed by nobody", "SSL_CERT_FILE"),
+    "unknown": (("localhost",), False, "does not trust", "SSL_CERT_FILE"),
     "expired": (("localhost",), True, "has expired", "clock"),
     "other name": (("other.example.com",), False, "another host name", "address"),
 }
