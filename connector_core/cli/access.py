@@ -72,7 +72,7 @@ def changes(options: Options, connection: str, since: str | None, until: str | N
 def history(options: Options, connection: str, user: str) -> None:
     """Show all that is known of one person.
 
-    Since when, every change, who asked for it and why. USER is an e-mail in any case, or an id, also of somebody who
+    Since when, every change, who asked for it and why. USER is an e-mail in any case, or an id, also of a person who
     has left.
     """
     with options.host() as host:

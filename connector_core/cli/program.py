@@ -30,7 +30,7 @@ COMMANDS = {  # by name: the module, imported when the command is asked for, and
     "config": ("configure", "Show what is configured, secrets masked."),
     "connections": ("connections", "List the connections, and how each is doing."),
     "check": ("plugins", "Find out whether it can be reached and accepts the token."),
-    "run": ("run", "Read all users and roles, and publish what it came to."),
+    "run": ("run", "Read all users and roles, and publish the result."),
     "schedule": ("schedule", "Print a systemd unit, or a line for crontab, that runs it."),
     "access": ("access", "Show who has what."),
     "changes": ("access", "Show joiners, leavers and role changes."),

@@ -35,7 +35,7 @@ def run(
     options: Options, /, connection: str | None, exit_code: bool, every: str | None, everything: bool, sandbox: bool,
     **how: Any,
 ) -> int:  # fmt: skip
-    """Read all users and roles, and publish what it came to.
+    """Read all users and roles, and publish the result.
 
     A sync that was interrupted is resumed. A sync that would remove many people at once is held: nothing is removed
     until a person has looked and gives --accept-removals.

@@ -70,7 +70,7 @@ class Connection(Record):
         self, *, workers: int | None = None, fresh: bool = False, accept_removals: bool = False,
         on_progress: Callable[[Progress], None] | None = None, on_event: Callable[[HttpEvent], None] | None = None,
     ) -> SyncReport:  # fmt: skip
-        """Read everything, and publish what it came to. An interrupted sync is gone on with.
+        """Read everything and publish the result. An interrupted sync is resumed.
 
         :param workers: pages to ask for at once; at most the connector's own limit.
         :param fresh: begin anew even where an interrupted sync could be resumed.
