@@ -83,6 +83,25 @@ def write_private(path: Path, text: str, *, mode: int = 0o600, look: Callable[[P
         raise
 
 
+def make_private_folder(path: Path) -> None:
+    """Make a folder that only its owner may enter, with the folders above it, whatever the umask is.
+
+    A folder that is there stays as it is.
+
+    :raises OSError: it cannot be made.
+    """
+    missing = []
+    while not path.exists() and not path.is_symlink():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        try:
+            folder.mkdir(mode=0o700)
+            folder.chmod(0o700)
+        except FileExistsError:  # another process was quicker
+            continue
+
+
 def what_is_wrong(error: Exception) -> str:
     """Why a file could not be read, in words alone: messages name the file themselves."""
     return getattr(error, "strerror", None) or str(error)

@@ -1,4 +1,4 @@
-"""`backup` and `prune`: a copy of the state while it is in use, and less of it."""
+"""`backup`, `restore` and `prune`: copy the state while it is in use, put a copy back, forget old history."""
 
 from __future__ import annotations
 
@@ -29,6 +29,32 @@ def backup(options: Options, /, file: str, connection: str | None, force: bool) 
         print_json({"file": str(target), "bytes": size})
     else:
         note(f"copied the state into {target} ({size:,} bytes)")
+
+
+@click.command(cls=Command)
+@click.argument("file")
+@click.option("--connection", metavar="NAME", help="Whose state, where each connection has a file of its own.")
+@click.option("--yes", is_flag=True, help="Without asking.")
+@click.pass_obj
+def restore(options: Options, /, file: str, connection: str | None, yes: bool) -> None:
+    """Put a backup in the place of the state.
+
+    The backup is looked over first, and replaces the state in one step. The earlier state is kept beside it, under a
+    name with the time. What was synced or changed since the backup is no longer in the picture; run the connections
+    again afterwards.
+    """
+    source = expanded(file)
+    with options.host() as host:
+        ask = confirmation(options)
+        if not yes and not (ask is not None and ask(f"The state becomes that of {source}.")):
+            raise GuardRefused("restoring was not confirmed; nothing was changed", hint="--yes confirms it")
+        kept = host.restore(source, connection=connection)
+    if options.json:
+        print_json({"file": str(source), "kept": None if kept is None else str(kept)})
+    else:
+        note(f"the state is that of {source}")
+        if kept is not None:
+            note(f"  the earlier one is kept in {kept}")
 
 
 @click.command(cls=Command)

@@ -51,12 +51,14 @@ def plan(
     A fresh sync is made for it. FILE is a CSV with the columns email, role, given_name and family_name; the header is
     required. An empty role means: leave it as it is, or for a new account the application's default.
     """
-    from connector_core.provision.plan import write_plan
+    from connector_core.provision.plan import refuse_other_file, write_plan
 
     if undo == (file is not None) or (undo and how["prune"]) or (number is not None and not undo):
         raise UsageError("name a FILE, or --undo without --prune", hint="connector-core plan --help says more")
     target = out or (file.with_name(f"{file.name}.plan.json") if file else Path(f"{connection}.undo.plan.json"))
     with options.host() as host, Reporter(options) as reporter, interruptible(host.cancel):
+        host.refuse_precious(target, inputs=[file] if file else [])
+        refuse_other_file(target)
         asked = host.connection(connection)
         made = asked.plan(file, undo=number, on_progress=reporter.progress, **how)
     write_plan(made, target)

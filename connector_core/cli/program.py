@@ -46,6 +46,7 @@ COMMANDS = {  # by name: the module, imported when the command is asked for, and
     "operations": ("create_user", "Show the journal of changes asked for, newest first."),
     "status": ("connections", "Say how connections are doing, for monitoring."),
     "backup": ("backup", "Copy the state into a file, also while it is in use."),
+    "restore": ("backup", "Put a backup in the place of the state."),
     "prune": ("backup", "Forget pictures, changes and syncs of long ago."),
     "sandbox": ("sandbox", "Run a stand-in for the application until Ctrl-C."),
 }

@@ -22,6 +22,7 @@ from connector_core.errors import ConfigurationError, UnknownName
 from connector_core.files import read_bytes, what_is_wrong
 from connector_core.model import Json, Secret
 from connector_core.settings import RESERVED, Setting, declared
+from connector_core.trust import trusted
 
 SANDBOX = "-sandbox"
 _PREFIX = "CONNECTOR_CORE_"
@@ -347,7 +348,7 @@ def _read(path: Path, *, required: bool) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(read_bytes(path, LARGEST).decode("utf-8-sig"))
+        return tomllib.loads(read_bytes(path, LARGEST, look=trusted(path, "the configuration")).decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:  # its own errors and those of UTF-8 are ValueErrors
         if isinstance(error, FileNotFoundError | NotADirectoryError) and not required:
             return {}

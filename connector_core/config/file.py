@@ -16,8 +16,9 @@ from tomlkit.items import InlineTable, Item
 
 from connector_core.config.configuration import LARGEST, Configuration
 from connector_core.errors import ConfigurationError, UnknownName, UsageError
-from connector_core.files import read_bytes, what_is_wrong, write_private
+from connector_core.files import make_private_folder, read_bytes, what_is_wrong, write_private
 from connector_core.model import Json
+from connector_core.trust import trusted
 
 
 class ConfigFile:
@@ -110,7 +111,7 @@ class ConfigFile:
     def _change(self, change: Callable[[TOMLDocument], None]) -> None:
         """Read, change, check that the result can be read back, write beside, replace."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(self.path.parent)
             with FileLock(f"{self.path}.lock", mode=0o600, is_singleton=False):
                 document = self._read()
                 self._write(_changed(document, change, self.path))
@@ -121,7 +122,7 @@ class ConfigFile:
         if not self.path.exists():
             return tomlkit.document()
         try:
-            text = read_bytes(self.path, LARGEST).decode("utf-8-sig")
+            text = read_bytes(self.path, LARGEST, look=trusted(self.path, "the configuration")).decode("utf-8-sig")
             tomllib.loads(text)  # what the program cannot read it does not write: tomlkit is not quite as strict
             return tomlkit.parse(text)
         except (ValueError, RecursionError, TOMLKitError) as error:

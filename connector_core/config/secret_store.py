@@ -9,7 +9,7 @@ from urllib.parse import quote
 from attrs import frozen
 
 from connector_core.errors import ConfigurationError
-from connector_core.files import what_is_wrong, write_private
+from connector_core.files import make_private_folder, what_is_wrong, write_private
 from connector_core.model import Json, Secret
 
 SERVICE = "connector-core"  # under which the keyring knows us
@@ -41,7 +41,7 @@ class SecretStore:
         path = self._path(connection, setting)
         try:
             for folder in (self._folder.parent, self._folder):  # `parents` would leave the outer one open to others
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private_folder(folder)
             write_private(path, f"{secret.reveal()}\n")
         except OSError as error:
             raise ConfigurationError(f"cannot write {path}: {what_is_wrong(error)}") from error

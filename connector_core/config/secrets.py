@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +13,7 @@ from attrs import field, frozen
 from connector_core.errors import ConfigurationError
 from connector_core.files import read_bytes, what_is_wrong
 from connector_core.model import Secret
+from connector_core.trust import trusted_secret
 
 if TYPE_CHECKING:
     import subprocess
@@ -63,20 +62,18 @@ def _follow(raw: Any, what: str, places: Places) -> str:
 def _from_env(name: str, what: str, places: Places) -> str:
     if name not in places.environ:
         raise ConfigurationError(f"{what}: the environment variable {name} is not set")
+    if not places.environ[name].strip():
+        raise ConfigurationError(f"{what}: the environment variable {name} is empty", hint="set it, or name another")
     return places.environ[name]
 
 
 def _from_file(name: str, what: str, places: Places) -> str:
     path = Path(name)
 
-    def refuse_open(about: os.stat_result) -> None:
-        if os.name == "posix" and stat.S_IMODE(about.st_mode) & 0o077:
-            raise ConfigurationError(f"{what}: {path} can be read by others", hint=f"chmod 600 {path}")
-
     try:
         # Not the current folder: whoever can write there could put a token of their own.
         path = (places.folder or Path()) / path.expanduser()
-        return read_bytes(path, _LONGEST, look=refuse_open).decode()
+        return read_bytes(path, _LONGEST, look=trusted_secret(path, what)).decode("utf-8-sig")
     except UnicodeDecodeError:  # its words would quote a byte of the secret
         raise ConfigurationError(f"{what}: {path} is not text") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder to put for ~

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from connector_core.config.configuration import SANDBOX
 from connector_core.connectors.connector import Connector
 from connector_core.errors import StateError, Unsupported
-from connector_core.files import what_is_wrong
+from connector_core.files import make_private_folder, what_is_wrong
 
 if TYPE_CHECKING:
     from connector_core.http.loopback import LoopbackServer
@@ -49,7 +49,7 @@ class Sandbox:
 
     def _app(self) -> Any:
         try:
-            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(self._home)
         except OSError as error:
             raise StateError(f"cannot use the folder {self._home}: {what_is_wrong(error)}") from error
         return self._connector.sandbox_app(self._home)

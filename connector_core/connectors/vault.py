@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connector_core.errors import StateError
-from connector_core.files import read_bytes
+from connector_core.files import make_private_folder, read_bytes
+from connector_core.trust import trusted_secret
 
 _LARGEST = 2**20  # bytes of a vault
 
@@ -37,7 +38,7 @@ class FileVault:
 
         draft = self._path.with_name(f"{self._path.name}.new")
         with self._explained():
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(self._path.parent)
             with FileLock(f"{self._path}.lock", mode=0o600, is_singleton=False, timeout=10):
                 draft.unlink(missing_ok=True)  # left by a crash; made anew, it has the right mode
                 text = json.dumps({**self._read(), name: value})
@@ -49,7 +50,7 @@ class FileVault:
 
     def _read(self) -> dict[str, str]:
         try:
-            kept = json.loads(read_bytes(self._path, _LARGEST))
+            kept = json.loads(read_bytes(self._path, _LARGEST, look=trusted_secret(self._path, "the vault")))
         except FileNotFoundError:
             return {}
         if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -203,6 +203,16 @@ class Host:
         ):  # fmt: skip
             yield rename_connection(db, name, new)
 
+    def refuse_precious(self, target: Path, *, inputs: Iterable[Path] = ()) -> None:
+        """Refuse to write to a file that must not be lost: the state, the configuration, a secret, or an input.
+
+        :raises UsageError: ``target`` is one of them, or a link that another user made.
+        """
+        from connector_core.host.precious import refuse_precious
+
+        states = {self._state_path(name) for name in self.connection_names()}
+        refuse_precious(target, states=states, configuration=self._configuration, inputs=inputs)
+
     def backup(self, target: Path, *, connection: str | None = None, force: bool = False) -> int:
         """Copy the state into ``target``, also while it is in use; gives the size of the copy in bytes.
 
@@ -217,12 +227,29 @@ class Host:
         if connection is None and "{connection}" in self._db:
             raise UsageError("each connection has a state file of its own", hint="say whose with --connection")
         name = self.connection(connection).name if connection is not None else ""
+        self.refuse_precious(target)
         return backup(self._state_path(name), target, force=force)
+
+    def restore(self, source: Path, *, connection: str | None = None) -> Path | None:
+        """Put a backup in the place of the state; gives where the earlier state is kept, or None where there was none.
+
+        :param connection: whose state, where each connection has a file of its own.
+        :raises UsageError: it is not said which file.
+        :raises Busy: a connection is being synced or changed.
+        :raises StateError: ``source`` is no state file, or damaged, or written by a newer version.
+        """
+        from connector_core.store.restore import restore
+
+        if connection is None and "{connection}" in self._db:
+            raise UsageError("each connection has a state file of its own", hint="say whose with --connection")
+        name = self.connection(connection).name if connection is not None else ""
+        return restore(source, self._state_path(name), self._context.clock)
 
     # -- for connections -----------------------------------------------------------------------------------
 
     def _state_path(self, connection: str) -> Path:
-        return Path(self._db.replace("{connection}", quote(connection, safe=" ")))
+        path = Path(self._db.replace("{connection}", quote(connection, safe=" ")))
+        return Path(os.path.realpath(path)) if path.is_symlink() else path  # one lock, by whatever name it is reached
 
 
 def _config_folder() -> Path:

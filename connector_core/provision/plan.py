@@ -137,6 +137,21 @@ def names(held: Iterable[EntitlementKey]) -> str:
 # -- the file --------------------------------------------------------------------------------------------------
 
 
+def refuse_other_file(path: Path) -> None:
+    """Refuse a place for a plan where there is a file that is none.
+
+    :raises UsageError: writing there would lose it.
+    """
+    try:
+        if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+            return
+        document = json.loads(read_bytes(path, _LARGEST))
+    except (OSError, ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or not {"format_version", "steps"} <= document.keys():
+        raise UsageError(f"{path} is there, and is no plan; it is not written over", hint="name another file with -o")
+
+
 def write_plan(plan: Plan, path: Path) -> None:
     """Write the plan, readable by its owner only; an existing file is replaced as a whole.
 

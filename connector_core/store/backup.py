@@ -29,7 +29,7 @@ def backup(source: Path, target: Path, *, force: bool = False) -> int:
             _refuse_clash(source, target, force)
             draft = target.with_name(f".{target.name}.{os.getpid()}")
             try:
-                _copy(db, draft)
+                copy_whole(db, draft)
                 size = draft.stat().st_size
                 draft.replace(target)
             except OSError as error:
@@ -53,7 +53,11 @@ def _refuse_clash(source: Path, target: Path, force: bool) -> None:
         raise UsageError(f"{target} is something else than a file", hint="name a file, in a folder of your own")
 
 
-def _copy(db: sqlite3.Connection, draft: Path) -> None:
+def copy_whole(db: sqlite3.Connection, draft: Path) -> None:
+    """Copy a state into a new file, mode 0600, as of one moment, without a log, and look the copy over.
+
+    :raises StateError: it cannot be written, or is damaged.
+    """
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as copy:

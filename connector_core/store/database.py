@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connector_core.errors import StateError, UsageError
+from connector_core.files import make_private_folder
+from connector_core.trust import trusted
 
 APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
 NEWEST = 5  # how many migrations there are; kept in PRAGMA user_version
@@ -35,16 +37,17 @@ def open_writer(path: Path) -> sqlite3.Connection:
         return db
 
 
-def open_reader(path: Path) -> sqlite3.Connection | None:
+def open_reader(path: Path, *, migrate: bool = True) -> sqlite3.Connection | None:
     """The state file for reading, or None where there is none yet.
 
+    :param migrate: bring an older file up to date first; else it is read as it is.
     :raises StateError: as `open_writer`.
     """
     with _accessible(path):
         if not path.exists() or path.stat().st_size == 0:
             return None
         db, version = _opened(path)
-        if version < NEWEST:
+        if version < NEWEST and migrate:
             db.close()
             db = open_writer(path)
         db.execute("PRAGMA query_only = ON")
@@ -99,12 +102,41 @@ def _unusable(path: Path, error: Exception) -> StateError:
 
 def _opened(path: Path) -> tuple[sqlite3.Connection, int]:
     """The file and its version, once it is known to be ours."""
+    trusted(path, "the state file")(path.stat())
+    was_copied = _set_foreign_log_aside(path)
     db = _connect(f"{path.absolute().as_uri()}?mode=rw")
     try:
-        return db, _version(db, path)
+        version = _version(db, path)
+        if was_copied:
+            db.execute("PRAGMA journal_mode = WAL")
+        return db, version
     except BaseException:
         db.close()
         raise
+
+
+def _set_foreign_log_aside(path: Path) -> bool:
+    """Rename a write-ahead log that belongs to an earlier file of this name; whether there was one.
+
+    SQLite knows a log by its name alone. Where a backup was copied over the state by hand, the earlier log would be
+    written into it. A backup says in its header that it has no log; a state file never does.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or log.stat().st_size == 0 or not _has_no_log(path):
+        return False
+    from filelock import FileLock
+
+    with FileLock(f"{path}.lock", mode=0o600):
+        if log.exists() and _has_no_log(path):
+            log.replace(path.with_name(f"{path.name}-wal.of-an-earlier-file"))
+            path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+    return True
+
+
+def _has_no_log(path: Path) -> bool:
+    """Whether the header says so: bytes 18 and 19 are 2 for a file with a write-ahead log, else 1."""
+    with path.open("rb") as file:
+        return file.read(20)[18:20] == b"\x01\x01"
 
 
 def _connect(uri: str) -> sqlite3.Connection:
@@ -115,7 +147,7 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 def _create_private(path: Path) -> None:
     """Create the file before SQLite does, readable by its owner only; its -wal and -shm take over the mode."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(path.parent)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
