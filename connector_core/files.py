@@ -91,7 +91,9 @@ def make_private_folder(path: Path) -> None:
     :raises OSError: it cannot be made.
     """
     missing = []
-    while not path.exists() and not path.is_symlink():
+    while not path.is_dir():
+        if path.exists() or path.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):

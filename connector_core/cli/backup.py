@@ -39,9 +39,8 @@ def backup(options: Options, /, file: str, connection: str | None, force: bool) 
 def restore(options: Options, /, file: str, connection: str | None, yes: bool) -> None:
     """Put a backup in the place of the state.
 
-    The backup is looked over first, and replaces the state in one step. The earlier state is kept beside it, under a
-    name with the time. What was synced or changed since the backup is no longer in the picture; run the connections
-    again afterwards.
+    The backup is checked first, and replaces the state in one step. The earlier state is kept in the same folder,
+    under a name with the time. The picture becomes that of the backup: run each connection once more.
     """
     source = expanded(file)
     with options.host() as host:

@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 from attrs import Attribute, Factory, field, frozen
 
+from connector_core.config import addresses
+from connector_core.config.addresses import refuse_credentials
 from connector_core.config.secrets import Places, fetch
 from connector_core.errors import ConfigurationError, UnknownName
 from connector_core.files import read_bytes, what_is_wrong
@@ -213,7 +215,8 @@ def _described(setting: Setting, value: Value | None) -> dict[str, str]:
     if value is None and setting.required:
         return {"value": "", "origin": "missing"}
     raw = setting.default if value is None else value.raw
-    return {"value": "***" if setting.secret else _shown(raw), "origin": "default" if value is None else value.origin}
+    text = addresses.shown(raw) if setting.address and isinstance(raw, str) else _shown(raw)
+    return {"value": "***" if setting.secret else text, "origin": "default" if value is None else value.origin}
 
 
 def _found(config: ConnectionConfig, names: Iterable[str]) -> dict[str, Value]:
@@ -268,7 +271,10 @@ def _convert(setting: Setting, value: Value, config: ConnectionConfig) -> Any:
         return fetch(value.raw, what, places, written=value.source == "file")
     from connector_core.convert import from_json
 
-    return from_json(_json(value, setting.type, what), setting.type, what=what)
+    converted = from_json(_json(value, setting.type, what), setting.type, what=what)
+    if setting.address and isinstance(converted, str):
+        refuse_credentials(converted, what)
+    return converted
 
 
 def _json(value: Value, kind: Any, what: str) -> Any:
@@ -281,9 +287,17 @@ def _json(value: Value, kind: Any, what: str) -> Any:
 
 
 def _from_environment(name: str, keys: Iterable[str], environ: Mapping[str, str]) -> dict[str, Value]:
-    """What the environment says; an empty variable says nothing."""
-    variables = {key: variable(name, key) for key in keys}
-    return {k: Value(environ[v], "environment", f"${v}") for k, v in variables.items() if environ.get(v)}
+    """What the environment says.
+
+    :raises ConfigurationError: a variable is empty: it would silently leave the default in force.
+    """
+    found = {key: v for key in keys if (v := variable(name, key)) in environ}
+    for v in found.values():
+        if not environ[v].strip():
+            raise ConfigurationError(
+                f"the environment variable {v} is empty", hint="give it a value, or unset it to leave the default"
+            )
+    return {key: Value(environ[v], "environment", f"${v}") for key, v in found.items()}
 
 
 def _missing(setting: Setting, config: ConnectionConfig, known: Iterable[str]) -> ConfigurationError:

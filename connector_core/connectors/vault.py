@@ -10,7 +10,7 @@ from pathlib import Path
 
 from connector_core.errors import StateError
 from connector_core.files import make_private_folder, read_bytes
-from connector_core.trust import trusted_secret
+from connector_core.trust import trusted
 
 _LARGEST = 2**20  # bytes of a vault
 
@@ -50,7 +50,7 @@ class FileVault:
 
     def _read(self) -> dict[str, str]:
         try:
-            kept = json.loads(read_bytes(self._path, _LARGEST, look=trusted_secret(self._path, "the vault")))
+            kept = json.loads(read_bytes(self._path, _LARGEST, look=trusted(self._path, "the vault")))
         except FileNotFoundError:
             return {}
         if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):

@@ -8,6 +8,7 @@
     sync_run.py      one call of Connection.sync
     plans.py         Connection.plan and Connection.apply
     provisioning.py  opens the provisioning engine and settles what is open
+    precious.py      files that no command may write over
     status.py        how connections are doing
     log_follower.py  following the log while others write it
     traffic.py       requests, counted for the log

@@ -19,7 +19,7 @@ from attrs import frozen
 from connector_core.clock import Clock, SystemClock
 from connector_core.config.configuration import SANDBOX, Configuration
 from connector_core.connectors.plugins import PluginInfo, Plugins
-from connector_core.errors import UsageError
+from connector_core.errors import ConfigurationError, UsageError
 from connector_core.files import expanded
 from connector_core.host.connection import Connection
 from connector_core.host.record import Context
@@ -85,10 +85,10 @@ class Host:
         :raises ConfigurationError: the configuration file is missing although named, or wrong.
         """
         environ = dict(environ)
-        named = config or environ.get("CONNECTOR_CORE_CONFIG")
+        named = _named(config, "--config", environ, "CONNECTOR_CORE_CONFIG")
         path = expanded(named) if named else _config_folder() / "connector-core.toml"
         configuration = Configuration.load(path, environ, required=bool(named) and not new)
-        state = db or environ.get("CONNECTOR_CORE_DB")
+        state = _named(db, "--db", environ, "CONNECTOR_CORE_DB")
         where = expanded(state) if state else _state_folder() / "state.db"
         return cls(where, configuration=configuration, environ=environ, **more)
 
@@ -250,6 +250,17 @@ class Host:
     def _state_path(self, connection: str) -> Path:
         path = Path(self._db.replace("{connection}", quote(connection, safe=" ")))
         return Path(os.path.realpath(path)) if path.is_symlink() else path  # one lock, by whatever name it is reached
+
+
+def _named(argument: str | None, option: str, environ: Mapping[str, str], variable: str) -> str | None:
+    """The file that an option or else a variable names, or None.
+
+    :raises ConfigurationError: it is said to be nothing.
+    """
+    name, said_by = (argument, option) if argument is not None else (environ.get(variable), variable)
+    if name is not None and not name.strip():
+        raise ConfigurationError(f"{said_by} is empty", hint="name a file, or leave it out for the usual place")
+    return name
 
 
 def _config_folder() -> Path:

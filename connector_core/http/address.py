@@ -74,9 +74,22 @@ def path_of(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this very machine, told without asking the network."""
+    """Whether ``host`` names this machine: ``localhost`` itself, 127.0.0.0/8 or ::1, without asking the network.
+
+    Where ``localhost`` leads is checked on the connection (`is_loopback_peer`): a resolver may say otherwise.
+    """
     name = host.strip("[]").lower()
-    return name == "localhost" or name.endswith(".localhost") or ((ip := _ip(name)) is not None and ip.is_loopback)
+    return name == "localhost" or ((ip := _ip(name)) is not None and ip.is_loopback and _mapped(ip) is None)
+
+
+def is_loopback_peer(host: str) -> bool:
+    """Whether the other end of a socket is this machine; an IPv4 address may be written as IPv6."""
+    ip = _ip(host.partition("%")[0])
+    return ip is not None and (_mapped(ip) or ip).is_loopback
+
+
+def _mapped(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    return ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
 
 
 def proxy_for(address: Url, environ: Mapping[str, str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import urllib3
@@ -13,12 +13,28 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Timeout, Url, make_headers, parse_url
 
 from connector_core.errors import ConfigurationError
-from connector_core.http.address import proxy_for
+from connector_core.http.address import is_loopback_peer, proxy_for
 
 if TYPE_CHECKING:
     from connector_core.http.masking import Mask
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+
+class _LoopbackPool(urllib3.HTTPConnectionPool):
+    """Plain HTTP, for this machine only: the other end is looked at before anything is sent."""
+
+    def _make_request(self, conn: Any, *args: Any, **kwargs: Any) -> Any:
+        if conn.sock is None:
+            conn.connect()
+        peer = getattr(conn.sock, "getpeername", None)  # what stands for a socket in a recorded test has none
+        if peer is not None and not is_loopback_peer(str(peer()[0])):
+            conn.close()
+            raise ConfigurationError(
+                f"http://{conn.host} leads to another machine: everybody on the way could read the token",
+                hint="Use https:// instead. Plain http:// is for this machine only.",
+            )
+        return super()._make_request(conn, *args, **kwargs)
 
 
 class Transport:
@@ -55,7 +71,9 @@ class Transport:
         # The certificates of this machine take 10 to 30 ms to load: not for http:// on loopback.
         context = tls_context(self._environ) if scheme == "https" else None
         if proxy is None:
-            return urllib3.PoolManager(maxsize=self._pool_size, ssl_context=context)
+            manager = urllib3.PoolManager(maxsize=self._pool_size, ssl_context=context)
+            manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "http": _LoopbackPool}
+            return manager
         try:
             credentials = parse_url(proxy).auth
             headers = make_headers(proxy_basic_auth=unquote(credentials)) if credentials else {}

@@ -11,15 +11,17 @@ _HINT = "an address looks like https://api.example.com/scim/v2"
 
 
 def base(url: str) -> str:
-    """The base in its one form (P73): https, without query, fragment, user and trailing slashes; the path is kept.
+    """The base in its one form (P73): https, without query, fragment and trailing slashes; the path is kept.
 
-    Plain http is for loopback only, as the token travels with every request (P74). Raises `ConfigurationError`.
+    Plain http is for loopback only, as the token travels with every request (P74). A user name or a password in it is
+    refused. Raises `ConfigurationError`.
     """
     parts = _split(url.strip())
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise ConfigurationError("the address must begin with https://", hint=_HINT)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+    if "@" in parts.netloc:
+        raise ConfigurationError("the address holds a user name or password", hint=_HINT)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
 
 def endpoint(base: str, name: str, id: str | None = None) -> str:

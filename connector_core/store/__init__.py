@@ -5,6 +5,7 @@
     database.py      opening: modes, pragmas, transactions
     lock.py          one sync or apply of a connection at a time
     schema.py        tables and public views, as migrations
+    restore.py       the state replaced by a backup
     backup.py        a copy of the file while it is in use
     connections.py   connections, events, entitlements
     runs.py          syncs as rows

@@ -1,4 +1,4 @@
-"""A backup put back in the place of the state, which is kept beside it."""
+"""Restore a backup: replace the state, and keep the earlier one under another name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from connector_core.store.database import explained, open_reader, open_writer
 def restore(source: Path, target: Path, clock: Clock) -> Path | None:
     """Replace the state at ``target`` by a copy of ``source``, in one step; where the earlier state is kept.
 
-    The backup is looked over first. Whatever was at ``target``, with its log, is kept under another name.
+    The backup is checked first. What was at ``target``, with its log, is kept under another name.
 
     :raises Busy: a connection of the state is being synced or changed.
     :raises StateError: the backup is no state file, damaged or newer, or the state cannot be written.
@@ -37,7 +37,8 @@ def restore(source: Path, target: Path, clock: Clock) -> Path | None:
                 draft.replace(target)
             finally:
                 draft.unlink(missing_ok=True)
-        open_writer(target).close()
+        with explained(target), closing(open_writer(target)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
     except OSError as error:
         raise StateError(f"cannot write {target}: {error}", hint="look at permissions and free space") from error
     return kept

@@ -60,9 +60,20 @@ def test_argument_before_environment_before_file_before_default(tmp_path: Path) 
     assert settings(tmp_path, file, {"page_size": 1}, page_size="2").page_size == 1
 
 
-def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
-    """Container platforms set variables to nothing for want of a way to leave them out."""
-    assert settings(tmp_path, "page_size = 3", page_size="").page_size == 3
+@pytest.mark.parametrize("empty", ["", "  "])
+@pytest.mark.parametrize("name", ["page_size", "base_url", "token", "managed", "owner"])
+def test_an_empty_variable_is_an_error(tmp_path: Path, name: str, empty: str) -> None:
+    """It would silently leave the default in force: an empty address led to production."""
+    message = refused(tmp_path, "page_size = 3", **{name: empty}).message
+    assert f"CONNECTOR_CORE_WHIMSICAL_{name.upper()} is empty" in message
+
+
+@pytest.mark.parametrize("url", ["https://ada:pqr7@api.example.com/v2", "https://ada@api.example.com", "//ada:b@x"])
+def test_an_address_with_a_user_name_or_password_is_refused(tmp_path: Path, url: str) -> None:
+    """Addresses are shown and logged; what was in it is not quoted."""
+    error = refused(tmp_path, base_url=url)
+    assert "user name or password" in error.message
+    assert "ada:" not in error.message and "ada@" not in error.message and "pqr7" not in error.message
 
 
 def test_the_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:

@@ -138,14 +138,16 @@ def test_no_configuration_in_the_current_folder_is_ever_read(tmp_path: Path, mon
 
 
 def test_the_environment_says_where_things_are(tmp_path: Path) -> None:
-    """``--config`` and ``--db`` go before it; an empty variable says nothing."""
+    """``--config`` and ``--db`` go before it; an empty variable is an error."""
     named, other = tmp_path / "named.toml", tmp_path / "other.toml"
     named.write_text("[connections.named]\nconnector = 'whimsical'")
     other.write_text("[connections.other]\nconnector = 'whimsical'")
     environ = {"CONNECTOR_CORE_CONFIG": str(named), "CONNECTOR_CORE_DB": str(tmp_path / "e" / "state.db")}
     assert "named" in Host.from_environment(environ=environ).connection_names()
     assert "other" in Host.from_environment(environ=environ, config=str(other)).connection_names()
-    Host.from_environment(environ={"CONNECTOR_CORE_CONFIG": "", "CONNECTOR_CORE_DB": ""})
+    for empty in ("CONNECTOR_CORE_CONFIG", "CONNECTOR_CORE_DB"):
+        with pytest.raises(ConfigurationError, match=f"{empty} is empty"):
+            Host.from_environment(environ={**environ, empty: " "})
     with pytest.raises(ConfigurationError, match="cannot read the configuration"):
         Host.from_environment(environ={"CONNECTOR_CORE_CONFIG": str(tmp_path / "none.toml")})
 

@@ -213,10 +213,10 @@ DIRECT = [
     ("https://[2001:db8::1]/", "2001:db8::1"),
     ("https://127.0.0.1/", ""),
     ("https://[::1]/", ""),
-    ("https://app.localhost/", ""),
     ("http://localhost/", ""),
 ]
 PROXIED = [
+    ("https://app.localhost/", ""),
     ("https://api.example.com/", ""),
     ("https://api.example.com/", "ample.com"),
     ("https://api.example.com/", "www.api.example.com"),
