@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import copy
 
 HERE = Path(__file__).parent
-MINIMAL = HERE / "minimal" / "connector_core_minimal.py"
+MINIMAL = HERE.parents[1] / "examples" / "minimal" / "connector_core_minimal.py"
 HOSTILE = HERE / "hostile"
 
 

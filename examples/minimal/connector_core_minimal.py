@@ -1,6 +1,7 @@
 """A whole connector in one file: an application that is a dictionary, with people and the teams they are in.
 
-What a small sibling plugin looks like; `connector-core new-plugin` makes one to begin with.
+Copy this folder to begin a connector of your own: rename the module, and the entry point and the manifest, which share
+a name.
 """
 
 from __future__ import annotations
