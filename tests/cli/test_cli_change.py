@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from kit.cli import PROGRAM, Home
 from kit.plan import TOKEN, Office, office
+from kit.processes import running
 
 STAFF = {"ada@example.com": "editor", "bob@example.com": "viewer", "cyd@example.com": "viewer"}
 KEYS = {
@@ -36,16 +37,16 @@ class Bench(Home):
     def answering(self, answer: bytes, *arguments: str) -> tuple[int, str]:
         """On a terminal, with that answer to the question."""
         master, slave = pty.openpty()
-        process = subprocess.Popen(
+        with running(
             [*PROGRAM, *arguments], env=self.environ | {"TERM": "xterm"}, cwd=self.folder, stdin=slave, stdout=slave,
             stderr=slave, start_new_session=True, preexec_fn=_own_terminal,
-        )  # fmt: skip
-        os.close(slave)
-        text = _until(master, b"[y/N]", process)
-        os.write(master, answer)
-        text += _until(master, None, process)
-        os.close(master)
-        return process.wait(timeout=10), text.decode().replace("\r\n", "\n")
+        ) as process:  # fmt: skip
+            os.close(slave)
+            text = _until(master, b"[y/N]", process)
+            os.write(master, answer)
+            text += _until(master, None, process)
+            os.close(master)
+            return process.wait(timeout=10), text.decode().replace("\r\n", "\n")
 
 
 def _own_terminal() -> None:

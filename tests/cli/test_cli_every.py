@@ -26,12 +26,8 @@ def home(tmp_path: Path) -> Home:
 @contextmanager
 def keeping(home: Home, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """`run --every --json` while something is done."""
-    process = home.start("run", *arguments, "--json")
-    try:
+    with home.start("run", *arguments, "--json") as process:
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def next_line(process: subprocess.Popen[str]) -> dict[str, object]:
@@ -164,15 +160,15 @@ def test_who_comes_second_leaves_the_first_alone(home: Home) -> None:
 
     with workspace(3, around=slowed(pace)) as there:
         home.connect(there.url)
-        run = home.start("run", "whimsical")
-        assert first.wait(20.0)
-        with keeping(home, "whimsical", "--every", "1s") as process:
-            assert next_line(process)["error"]["code"] == "busy"  # type: ignore[index]
-            go_on.set()
-            run.communicate(timeout=30)
-            assert run.returncode == 0
-            while "error" in (document := next_line(process)):
-                pass
+        with home.start("run", "whimsical") as run:
+            assert first.wait(20.0)
+            with keeping(home, "whimsical", "--every", "1s") as process:
+                assert next_line(process)["error"]["code"] == "busy"  # type: ignore[index]
+                go_on.set()
+                run.communicate(timeout=30)
+                assert run.returncode == 0
+                while "error" in (document := next_line(process)):
+                    pass
             assert document["sync"]["status"] == "complete"  # type: ignore[index]
 
 

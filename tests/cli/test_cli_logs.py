@@ -114,9 +114,8 @@ def test_following_a_connection_shows_lines_as_they_come(home: Home) -> None:
     """Also before the first sync; a wait can be seen while it lasts; Ctrl-C ends it quietly."""
     with workspace(3, around=refusing("GET", times=1, status="429 Too Many Requests", wait="2")) as there:
         home.connect(there.url)
-        with home.start("logs", "whimsical", "--follow", "--json") as follower:
+        with home.start("logs", "whimsical", "--follow", "--json") as follower, home.start("run", "whimsical") as run:
             assert follower.stdout is not None
-            run = home.start("run", "whimsical")
             seen = [json.loads(follower.stdout.readline())]
             while "again in" not in seen[-1]["message"]:
                 seen.append(json.loads(follower.stdout.readline()))
@@ -128,7 +127,7 @@ def test_following_a_connection_shows_lines_as_they_come(home: Home) -> None:
             assert follower.stdout.read() == ""
             assert follower.stderr is not None
             assert follower.stderr.read() == ""
-    assert follower.returncode == 130
+            assert follower.wait(timeout=10) == 130
     assert {line["sync"] for line in seen} == {1}
 
 

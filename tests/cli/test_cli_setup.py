@@ -128,12 +128,12 @@ def test_a_person_sets_up_a_connection_and_watches_it(home: Home) -> None:
         assert label(home) == "new"
         door.opened.clear()
         door.knocked.clear()
-        run = home.start("run", "whimsical")
-        assert door.knocked.wait(30)
-        assert label(home) == "syncing"
-        door.opened.set()
-        assert run.wait(60) == 0
-        run.communicate()
+        with home.start("run", "whimsical") as run:
+            assert door.knocked.wait(30)
+            assert label(home) == "syncing"
+            door.opened.set()
+            run.communicate(timeout=60)
+        assert run.returncode == 0
         assert label(home) == "connected"
         door.revoked = True
         assert home("run", "whimsical").code == 4
@@ -420,13 +420,13 @@ def test_no_rename_while_it_is_synced(configured: Home) -> None:
         assert configured("configure", "whimsical", f"base_url={there.url}").code == 0
         door.knocked.clear()
         door.opened.clear()
-        run = configured.start("run", "whimsical")
-        assert door.knocked.wait(60)
-        assert label(configured) == "syncing"
-        assert configured("rename", "whimsical", "design").code == 7
-        door.opened.set()
-        assert run.wait(60) == 0
-        run.communicate()
+        with configured.start("run", "whimsical") as run:
+            assert door.knocked.wait(60)
+            assert label(configured) == "syncing"
+            assert configured("rename", "whimsical", "design").code == 7
+            door.opened.set()
+            run.communicate(timeout=60)
+        assert run.returncode == 0
     assert list(written(configured)["connections"]) == ["whimsical"]
 
 

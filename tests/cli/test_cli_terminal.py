@@ -89,7 +89,7 @@ def test_a_reader_who_goes_away_is_no_error(home: Home) -> None:
         assert process.stdout.readline().startswith("USER")
         process.stdout.close()
         assert process.stderr.read() == "2,000 users: 1,000 editor (paid), 1,000 viewer\n"
-    assert process.returncode == 0
+        assert process.wait(timeout=10.0) == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
@@ -194,16 +194,16 @@ def test_the_sandbox_serves_until_it_is_told_to_stop(home: Home) -> None:
     import json
     import urllib.request
 
-    process = home.start("sandbox", "whimsical")
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    url = re.search(r"http://127\.0\.0\.1:\d+", line)
-    assert url is not None, line
-    request = urllib.request.Request(f"{url[0]}/scim-v2/Users?count=1", headers={"Authorization": "Bearer sandbox"})
-    with urllib.request.urlopen(request, timeout=5.0) as reply:
-        assert json.load(reply)["totalResults"] == 61
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10.0)
+    with home.start("sandbox", "whimsical") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        url = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert url is not None, line
+        request = urllib.request.Request(f"{url[0]}/scim-v2/Users?count=1", headers={"Authorization": "Bearer sandbox"})
+        with urllib.request.urlopen(request, timeout=5.0) as reply:
+            assert json.load(reply)["totalResults"] == 61
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10.0)
     assert process.returncode == 0
 
 
@@ -218,11 +218,11 @@ def test_two_runs_at_once(home: Home) -> None:
 
     with workspace(3, around=slowed(slow)) as served:
         home.connect(served.url)
-        first = home.start("run", "whimsical")
-        assert reached.wait(20.0)
-        second = home("run", "whimsical")
-        go_on.set()
-        first.communicate(timeout=20.0)
+        with home.start("run", "whimsical") as first:
+            assert reached.wait(20.0)
+            second = home("run", "whimsical")
+            go_on.set()
+            first.communicate(timeout=20.0)
     assert (second.code, first.returncode) == (7, 0)
     assert f"process {first.pid} on " in second.err
 

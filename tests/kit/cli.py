@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from connector_core.testing import LoopbackServer, ScimApp, Switches, Workspace
+from kit.processes import running
 
 TOKEN = "a-token-that-nobody-guesses"
 PROGRAM = (sys.executable, "-m", "connector_core")
@@ -63,12 +64,13 @@ class Home:
 
     def __call__(self, *arguments: str, timeout: float = 60.0, **environ: str) -> Done:
         """Run ``connector-core`` with these arguments to its end."""
-        process = self.start(*arguments, **environ)
-        out, err = process.communicate(timeout=timeout)
+        with self.start(*arguments, **environ) as process:
+            out, err = process.communicate(timeout=timeout)
         return Done(process.returncode, out, err)
 
-    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    def start(self, *arguments: str, **environ: str) -> AbstractContextManager[subprocess.Popen[str]]:
+        """Start ``connector-core`` with these arguments; it is killed at the end of the block where it still runs."""
+        return running(
             [*PROGRAM, *arguments], env=self.environ | environ, cwd=self.folder, encoding="utf-8", errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -81,13 +83,13 @@ class Home:
         import termios
 
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-        process = subprocess.Popen(
-            [*PROGRAM, *arguments], env=self.environ | {"TERM": "xterm-256color"}, cwd=self.folder,
-            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-        )  # fmt: skip
-        os.close(slave)
+        command = [*PROGRAM, *arguments]
+        streams = {"stdin": slave, "stdout": slave, "stderr": slave}
+        environ = self.environ | {"TERM": "xterm-256color"}
         try:
-            return _shown(process, master)
+            with running(command, env=environ, cwd=self.folder, start_new_session=True, **streams) as process:
+                os.close(slave)
+                return _shown(process, master)
         finally:
             os.close(master)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +25,7 @@ from connector_core.http.loopback import SOCKET
 from connector_core.model import Manifest
 from connector_core.testing import FakeClock, LoopbackServer, ScimApp, Switches, Workspace
 from connector_core_whimsical import plugin
+from kit.processes import running
 
 TOKEN = "a-token-that-nobody-guesses"
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
@@ -227,11 +228,11 @@ with Host(state) as host:
 """
 
 
-def start(scene: Scene, method: str, *arguments: str, **terms: object) -> subprocess.Popen[str]:
-    """Begin an operation in a process of its own."""
+def start(scene: Scene, method: str, *arguments: str, **terms: object) -> AbstractContextManager[subprocess.Popen[str]]:
+    """Begin an operation in a process of its own, which is killed at the end of the block where it still runs."""
     settings = {"token": TOKEN, "base_url": scene.url, **scene.settings}
     call = json.dumps([str(scene.state), settings, method, arguments, terms])
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
-    return subprocess.Popen(
+    return running(
         [sys.executable, "-c", _PROGRAM, call], env=kept, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

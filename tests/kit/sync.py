@@ -359,10 +359,13 @@ class Forks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
+        assert self._process.stdin
+        with self._process:
+            try:
+                self._process.stdin.close()  # its sign to end
+                self._process.wait(10)
+            finally:
+                self._process.kill()
 
     def begin(self, db: Path, site: Site, *, die: str = "", run: Mapping[str, Any] | None = None, **more: Any) -> int:
         """Make a process that will sync, and wait for `go`; its number.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kit.cli import PROGRAM, Home
+from kit.processes import running
 
 
 class Person:
@@ -68,14 +69,12 @@ class Person:
 def at_terminal(home: Home, *arguments: str) -> Iterator[Person]:
     """A person who has started ``connector-core`` with these arguments."""
     terminal, inside = pty.openpty()
-    process = subprocess.Popen(
-        [*PROGRAM, *arguments], env=home.environ | {"TERM": "xterm-256color"}, cwd=home.folder,
-        stdin=inside, stdout=inside, stderr=inside, start_new_session=True,
-    )  # fmt: skip
-    os.close(inside)
+    command = [*PROGRAM, *arguments]
+    streams = {"stdin": inside, "stdout": inside, "stderr": inside}
+    environ = home.environ | {"TERM": "xterm-256color"}
     try:
-        yield Person(process, terminal)
+        with running(command, env=environ, cwd=home.folder, start_new_session=True, **streams) as process:
+            os.close(inside)
+            yield Person(process, terminal)
     finally:
-        process.kill()
-        process.wait()
         os.close(terminal)

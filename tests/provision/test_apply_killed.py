@@ -37,8 +37,8 @@ class Program:
         return str(done.document["plan"])
 
     def apply(self, plan: str) -> Done:
-        self.process = self.home.start("apply", plan, "--yes", "--json", *LIMITS)
-        out, err = self.process.communicate(timeout=60)
+        with self.home.start("apply", plan, "--yes", "--json", *LIMITS) as self.process:
+            out, err = self.process.communicate(timeout=60)
         return Done(self.process.returncode, out, err)
 
     def kill(self) -> None:

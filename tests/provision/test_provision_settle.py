@@ -95,10 +95,11 @@ def killed(here: Scene, kind: str, *, carried_out: bool) -> None:
     method, arguments, terms = CALLS[kind]
     begun = threading.Event()
     here.faults.on("GET", lambda app, environ, start: (begun.wait(10), app(environ, start))[1], times=1)
-    processes.append(start(here, method, *arguments, **terms))
-    begun.set()
-    processes[0].communicate(timeout=30)
-    assert processes[0].returncode == -signal.SIGKILL
+    with start(here, method, *arguments, **terms) as process:
+        processes.append(process)
+        begun.set()
+        process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGKILL
     assert here.states() == ["sent"]
     assert len(holders(here)) == 1
 
@@ -244,16 +245,16 @@ def test_the_living_are_not_settled_by_others(here: Scene) -> None:
         return app(environ, start)
 
     here.faults.on("POST", slow, times=1)
-    process = start(here, "create_account", EVE)
-    assert arrived.wait(20)
-    here.clock.advance(600)
-    here.connection.sync()
-    assert here.connection.grant("editor", BOB).outcome == "changed"
-    with pytest.raises(Exception, match="may still take effect"):
-        here.connection.create_account(EVE)
-    assert here.states() == ["sent", "done"]
-    go.set()
-    out, err = process.communicate(timeout=20)
+    with start(here, "create_account", EVE) as process:
+        assert arrived.wait(20)
+        here.clock.advance(600)
+        here.connection.sync()
+        assert here.connection.grant("editor", BOB).outcome == "changed"
+        with pytest.raises(Exception, match="may still take effect"):
+            here.connection.create_account(EVE)
+        assert here.states() == ["sent", "done"]
+        go.set()
+        out, err = process.communicate(timeout=20)
     assert (out.strip(), process.returncode) == ("done", 0), err
     assert here.states() == ["done", "done"]
     assert here.picture() == here.truth()

@@ -57,6 +57,7 @@ def scimmy_server(*, express: Literal[4, 5] = 4, users: int = 300) -> Iterator[P
             yield ScimmyPeer(f"http://127.0.0.1:{port}/scim", TOKEN)
         finally:
             process.stdin.close()  # its sign to end, which a test run that is killed gives as well
+            process.kill()
 
 
 def ensure_scimmy(express: Literal[4, 5]) -> Path:

@@ -38,11 +38,11 @@ def test_a_backup_in_the_middle_of_a_sync_is_whole(home: Home) -> None:
     """Others go on writing; the copy is of one moment and passes SQLite's own checks."""
     with workspace(60, page_cap=5, around=slowed(lambda environ: 0.05)) as there:
         home.connect(there.url)
-        run, copies = home.start("run", "whimsical"), 0
-        while run.poll() is None:
-            assert home("backup", f"copy{copies}.db").code == 0
-            copies += 1
-        run.communicate()
+        copies = 0
+        with home.start("run", "whimsical") as run:
+            while run.poll() is None:
+                assert home("backup", f"copy{copies}.db").code == 0
+                copies += 1
         assert run.returncode == 0
     assert copies
     for number in range(copies):

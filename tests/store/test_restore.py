@@ -7,8 +7,10 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
+from wsgiref.types import WSGIEnvironment
 
 import pytest
 from kit.cli import Home, slowed, workspace
@@ -81,17 +83,26 @@ def test_the_state_itself_is_no_backup(home: Home) -> None:
 def test_nothing_is_put_back_while_a_sync_runs(tmp_path: Path) -> None:
     """Exit 7; the sync ends as it would have."""
     home = Home(tmp_path)
-    with workspace(60, page_cap=5, around=slowed(lambda environ: 0.25)) as there:
+    asked, answered = threading.Event(), threading.Event()
+
+    def hold(environ: WSGIEnvironment) -> float:
+        asked.set()
+        answered.wait(60.0)
+        return 0.0
+
+    with workspace(3, around=slowed(hold)) as there:
         home.connect(there.url)
+        answered.set()
         assert home("run", "whimsical").code == 0
         assert home("backup", "b.db").code == 0
-        run = home.start("run", "whimsical")
-        while home("status", "whimsical", "--json").document["connections"][0]["label"] != "syncing":
-            assert run.poll() is None
-        done = home("restore", "b.db", "--yes")
-        assert done.code == 7, done.err
-        assert run.wait(60) == 0
-        run.communicate()
+        asked.clear()
+        answered.clear()
+        with home.start("run", "whimsical") as run:
+            assert asked.wait(60.0)
+            done = home("restore", "b.db", "--yes")
+            answered.set()
+            run.communicate(timeout=60)
+        assert (done.code, run.returncode) == (7, 0), done.err
 
 
 def test_a_backup_copied_by_hand_beside_a_log_is_the_backup(home: Home) -> None:

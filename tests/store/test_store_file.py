@@ -9,10 +9,12 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.processes import running
 from kit.sync import Script, assert_sound, dump, first, opened, users
 
 from connector_core.errors import NoPicture, StateError
@@ -185,12 +187,14 @@ def test_many_processes_make_the_same_file_at_once(tmp_path: Path) -> None:
         "    (open_writer(db)).close(); r = open_reader(db); r.execute('SELECT * FROM access').fetchall(); r.close()\n"
     )
     command = [sys.executable, "-c", program, str(db)]
-    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(4)]
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.close()
-    assert [process.wait(60) for process in processes] == [0] * 4
+    with ExitStack() as stack:
+        started = (running(command, stdin=subprocess.PIPE, text=True) for _ in range(4))
+        processes = [stack.enter_context(process) for process in started]
+        for process in processes:
+            assert process.stdin
+            process.stdin.write("\n")
+            process.stdin.close()
+        assert [process.wait(60) for process in processes] == [0] * 4
     assert_sound(db)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.processes import running
 from kit.sync import (
     Asked,
     Forks,
@@ -301,8 +301,9 @@ def test_two_processes_sync_two_connections_into_one_file_at_once(tmp_path: Path
         "for _ in range(3): assert host.connection(sys.argv[3], connector='script').sync().counts.user == 400\n"
     )
     here = str(Path(__file__).parents[1])
-    both = [subprocess.Popen([sys.executable, "-c", program, here, str(db), name]) for name in ("one", "two")]
-    assert [process.wait(60) for process in both] == [0, 0]
+    command = [sys.executable, "-c", program, here, str(db)]
+    with running([*command, "one"]) as one, running([*command, "two"]) as two:
+        assert [one.wait(60), two.wait(60)] == [0, 0]
     with opened(db) as connection:
         counts = "SELECT connection, count(*) FROM access GROUP BY 1 ORDER BY 1"
         assert [tuple(r) for r in connection.execute(counts)] == [("one", 400), ("two", 400)]
