@@ -49,7 +49,18 @@ if TYPE_CHECKING:
     from connector_core.hookspecs import SANDBOX_SECRET, Vault, hookimpl
     from connector_core.host.connection import Connection
     from connector_core.host.host import Capabilities, Host
-    from connector_core.http import HttpClient, HttpEvent, HttpPolicy, Response
+    from connector_core.http import (
+        Auth,
+        HttpClient,
+        HttpEvent,
+        HttpPolicy,
+        Response,
+        api_key,
+        basic,
+        bearer,
+        oauth2_client_credentials,
+        oauth2_refresh,
+    )
     from connector_core.model import (
         AccessRow,
         Change,
@@ -101,10 +112,16 @@ _HOMES = {
     "hookimpl": "hookspecs",
     "Capabilities": "host.host",
     "Host": "host.host",
+    "Auth": "http",
     "HttpClient": "http",
     "HttpEvent": "http",
     "HttpPolicy": "http",
     "Response": "http",
+    "api_key": "http",
+    "basic": "http",
+    "bearer": "http",
+    "oauth2_client_credentials": "http",
+    "oauth2_refresh": "http",
     "PluginInfo": "connectors.plugins",
     "Vault": "hookspecs",
     "Setting": "settings",
@@ -156,6 +173,7 @@ __all__ = [
     "AmbiguousName",
     "ApplicationError",
     "ApplyReport",
+    "Auth",
     "Busy",
     "Capabilities",
     "Change",
@@ -229,7 +247,12 @@ __all__ = [
     "Vault",
     "__version__",
     "address",
+    "api_key",
+    "basic",
+    "bearer",
     "hookimpl",
+    "oauth2_client_credentials",
+    "oauth2_refresh",
     "secret",
     "setting",
 ]

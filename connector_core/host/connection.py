@@ -250,9 +250,11 @@ class Connection(Record):
     ) -> AbstractContextManager[Session]:  # fmt: skip
         from connector_core.connectors.session import opened
         from connector_core.http import HttpPolicy
+        from connector_core.provision.calls import WriteAhead
 
         policy = evolve(self._context.http_policy or HttpPolicy(), deadline=deadline)
         return opened(
             self.config, connector, state=self._path, clock=self._context.clock, cancel=self._context.cancel,
-            policy=policy, environ=self._context.environ, workers=workers, on_event=on_event, before_write=before_write,
+            policy=policy, environ=self._context.environ, workers=workers, on_event=on_event,
+            before_write=before_write or WriteAhead(),
         )  # fmt: skip

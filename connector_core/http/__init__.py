@@ -3,6 +3,11 @@
 What each file does, in the order in which a request passes them::
 
     client.py       one request from beginning to end; the loop of attempts
+    call.py         one request as it is sent
+    authentication.py  credentials asked for, hidden and renewed
+    auth.py         credentials that do not change by themselves
+    oauth2.py       OAuth 2: client credentials, refresh tokens
+    token_reply.py  what a token endpoint replies
     address.py      which addresses may be asked at all, and through which proxy
     limits.py       who waits for whom after a 429 or 503
     transport.py    one attempt over urllib3; the only file that knows it well
@@ -17,7 +22,9 @@ What each file does, in the order in which a request passes them::
     loopback.py     a server on this machine, for sandboxes and tests
 """
 
+from connector_core.http.auth import api_key, basic, bearer
 from connector_core.http.client import HttpClient
+from connector_core.http.oauth2 import oauth2_client_credentials, oauth2_refresh
 from connector_core.http.remedies import REMEDIES, Remedy, remedy
 from connector_core.http.response import Response
 from connector_core.http.retry_after import parse_retry_after
@@ -31,6 +38,11 @@ __all__ = [
     "HttpPolicy",
     "Remedy",
     "Response",
+    "api_key",
+    "basic",
+    "bearer",
+    "oauth2_client_credentials",
+    "oauth2_refresh",
     "parse_retry_after",
     "remedy",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -11,22 +10,23 @@ from importlib.metadata import version
 from typing import Literal
 
 import urllib3
-from attrs import define
-from urllib3.util import Timeout, Url
+from urllib3.util import Timeout
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.errors import (
-    ConfigurationError,
+    ApplicationError,
+    CredentialsRefused,
     Interrupted,
     ProtocolError,
     RateLimited,
     Unreachable,
 )
 from connector_core.http.address import Params, checked, origin
+from connector_core.http.authentication import Authentication, checked_headers
 from connector_core.http.body import ACCEPTED, Unreadable, read_body
+from connector_core.http.call import Call, reads_by_method
 from connector_core.http.limits import RateLimits
 from connector_core.http.masking import Mask
-from connector_core.http.remedies import SAFE
 from connector_core.http.response import Response
 from connector_core.http.retry import RetryBudget, asked_by, may_repeat
 from connector_core.http.transport import Transport, send
@@ -36,32 +36,7 @@ from connector_core.model import Secret
 
 BeforeWrite = Callable[[str, str, bytes | None], None]
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _JITTER = 0.1  # of a wait that several threads share, so that they do not all come back in one instant
-
-
-@define(eq=False, kw_only=True)
-class _Call:
-    """One `HttpClient.request`, over all its attempts."""
-
-    method: str
-    address: Url
-    pool: urllib3.PoolManager
-    headers: Mapping[str, str]
-    body: bytes | None
-    auth: Auth | None
-    limit: str
-    announced: bool = False
-    renewed: bool = False
-    cancel_deadline: float = float("inf")
-
-    @property
-    def path(self) -> str:
-        return self.address.path or "/"
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.address.scheme}://{self.address.netloc}{self.path}"
 
 
 class HttpClient:
@@ -104,7 +79,7 @@ class HttpClient:
         self._transport = Transport(environ=environ or {}, pool_size=pool_size, mask=self._mask)
         self._limits = RateLimits(clock)
         self._counting = threading.Lock()
-        self._renewing = threading.RLock()  # an `auth` may itself send a request that is authenticated
+        self._authentication = Authentication(self._mask)
         self._ends = None if policy.deadline is None else clock.monotonic() + policy.deadline
 
     def __repr__(self) -> str:
@@ -122,6 +97,15 @@ class HttpClient:
         """``text`` with every secret known so far replaced by ``***``."""
         return self._mask(text)
 
+    def conceal(self, *secrets: Secret) -> None:
+        """Hide these from now on, in whatever is printed or logged of this client."""
+        self._mask.learn(*(secret.reveal() for secret in secrets))
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that this client goes by."""
+        return self._clock
+
     def request(
         self,
         method: str,
@@ -132,32 +116,39 @@ class HttpClient:
         body: bytes | None = None,
         auth: Auth | None = None,
         limit: str = "default",
+        reads: bool | None = None,
     ) -> Response:
         """Send a request, again where that is safe and may help, and return the reply, whatever its status.
 
         :param params: added to the query.
         :param auth: ``auth(False)`` gives headers; after a 401, ``auth(True)`` is asked once, by one thread.
         :param limit: requests of one name wait together when the application asks to slow down.
+        :param reads: True says that a POST changes nothing (GraphQL, SCIM ``.search``): it is repeated like a GET,
+            and allowed wherever a GET is. None goes by the method.
+
+        What ``auth`` requests while it is asked is a token request: whatever its method, it is no write.
 
         Raises `Unreachable` where no reply came (of a write nothing is known then), `RateLimited` where the last reply
         was a 429, `ProtocolError` for a redirect (never followed, P47) or a reply too large or damaged,
         `ConfigurationError` before anything leaves, `Interrupted`, and what ``before_write`` and ``auth`` raise.
         """
         address = checked(url, params)
-        call = _Call(
+        call = Call(
             method=method.upper(),
             address=address,
             pool=self._transport.pool(address),
-            headers=_defaults() | _checked(headers or {}),
+            headers=_defaults() | checked_headers(headers or {}),
             body=body,
             auth=auth,
             limit=limit,
+            reads=reads_by_method(method) if reads is None else reads,
+            for_token=self._authentication.is_asking,
         )
         return self._concluded(call, self._insist(call))
 
     # -- the loop of attempts ----------------------------------------------------------------------------------
 
-    def _insist(self, call: _Call) -> Response | TransportError:
+    def _insist(self, call: Call) -> Response | TransportError:
         """Try until there is a result that stands."""
         self._await_turn(call)
         patience = RetryBudget(self._policy, self._clock, self._chance)
@@ -166,20 +157,20 @@ class HttpClient:
             asked = asked_by(result, self._clock.now())
             if asked is not None:
                 self._limits[call.limit].close_for(patience.clamped(asked))
-            pause = patience.pause(result, asked) if may_repeat(call.method, result, asked) else None
+            pause = patience.pause(result, asked) if may_repeat(call, result, asked) else None
             if pause is None or pause > self._left():
                 return result
             self._tell("retry", call, result, pause)
             self._pause(call, result, pause)
 
-    def _pause(self, call: _Call, result: Response | TransportError, seconds: float) -> None:
+    def _pause(self, call: Call, result: Response | TransportError, seconds: float) -> None:
         if isinstance(result, Response) and result.status in (429, 503):
             self._limits[call.limit].close_for(seconds)
         else:
             self._wait(call, seconds)
         self._await_turn(call)
 
-    def _await_turn(self, call: _Call) -> None:
+    def _await_turn(self, call: Call) -> None:
         """Wait until the limit lets requests through; another thread may have prolonged it meanwhile."""
         limit = self._limits[call.limit]
         while True:
@@ -193,7 +184,7 @@ class HttpClient:
             if not limit.remaining():
                 return
 
-    def _check_patience(self, call: _Call, seconds: float) -> None:
+    def _check_patience(self, call: Call, seconds: float) -> None:
         if seconds > self._left():
             raise RateLimited(
                 self.mask(f"{call} must wait for {seconds:.0f} s, longer than there is time"),
@@ -201,9 +192,9 @@ class HttpClient:
                 hint="The application asked to slow down. Try again later.",
             )
 
-    def _concluded(self, call: _Call, result: Response | TransportError) -> Response:
+    def _concluded(self, call: Call, result: Response | TransportError) -> Response:
         if isinstance(result, TransportError):
-            unknown = "" if call.method in SAFE or not result.sent else "; whether it was carried out is not known"
+            unknown = "" if call.reads or not result.sent else "; whether it was carried out is not known"
             raise Unreachable(self.mask(f"{call} failed: {result.reason}{unknown}"), hint=result.hint)
         if result.status == 429:
             raise RateLimited(
@@ -215,31 +206,27 @@ class HttpClient:
 
     # -- one attempt -------------------------------------------------------------------------------------------
 
-    def _authenticated(self, call: _Call) -> Response | TransportError:
+    def _authenticated(self, call: Call) -> Response | TransportError:
         """One attempt, or two where credentials were renewed in between. A 401 proves that nothing was done."""
-        used = self._credentials(call.auth)
+        used = self._authentication.headers(call.auth)
         result = self._attempt(call, used)
         if call.auth is None or call.renewed or isinstance(result, TransportError) or result.status != 401:
             return result
         call.renewed = True
-        fresh = self._renewed(call.auth, used)
-        return result if fresh == used else self._attempt(call, fresh)
+        renewed = self._renewed(call, call.auth, used)
+        return result if renewed == used else self._attempt(call, renewed)
 
-    def _credentials(self, auth: Auth | None, *, renew: bool = False) -> Mapping[str, str]:
-        if auth is None:
-            return {}
-        with self._renewing:
-            headers = dict(auth(renew))
-        self._mask.learn_headers(headers)
-        return _checked(headers)
+    def _renewed(self, call: Call, auth: Auth, refused: Mapping[str, str]) -> Mapping[str, str]:
+        """A renewal that fails leaves the request refused, and a write provably not done."""
+        try:
+            return self._authentication.renewed(auth, refused)
+        except ApplicationError as error:
+            raise CredentialsRefused(
+                self.mask(f"{call} was answered 401, and no new credentials were to be had: {error.message}"),
+                hint=error.hint,
+            ) from error
 
-    def _renewed(self, auth: Auth, refused: Mapping[str, str]) -> Mapping[str, str]:
-        """Ask for new credentials, unless another thread did so while this one's were refused."""
-        with self._renewing:
-            current = self._credentials(auth)
-            return self._credentials(auth, renew=True) if current == refused else current
-
-    def _attempt(self, call: _Call, credentials: Mapping[str, str]) -> Response | TransportError:
+    def _attempt(self, call: Call, credentials: Mapping[str, str]) -> Response | TransportError:
         timeout = self._timeout(call)
         self._announce(call)
         with self._counting:
@@ -256,14 +243,14 @@ class HttpClient:
         self._learn_pace(call, result, began)
         return result
 
-    def _learn_pace(self, call: _Call, result: Response | TransportError, began: float) -> None:
+    def _learn_pace(self, call: Call, result: Response | TransportError, began: float) -> None:
         if isinstance(result, Response) and result.status == 429:
             self.refused += 1
             self._limits[call.limit].refused(began)
         else:
             self._limits[call.limit].let_through()
 
-    def _exchange(self, call: _Call, headers: Mapping[str, str], timeout: Timeout) -> Response:
+    def _exchange(self, call: Call, headers: Mapping[str, str], timeout: Timeout) -> Response:
         longest = max(self._policy.retry_budget, self._policy.read_timeout)
         latest = self._clock.monotonic() + min(longest, self._left())
         reply = send(call.pool, call.method, call.address, headers, call.body, timeout)
@@ -275,15 +262,18 @@ class HttpClient:
         except BaseException:
             reply.close()  # what is left unread must not be taken for the next reply
             raise
-        return Response(status=reply.status, headers=reply.headers, body=body, url=call.address.url, method=call.method)
+        return Response(
+            status=reply.status, headers=reply.headers, body=body, url=call.address.url, method=call.method,
+            reads=call.reads,
+        )  # fmt: skip
 
-    def _announce(self, call: _Call) -> None:
-        if call.method in SAFE or call.announced or self._before_write is None:
+    def _announce(self, call: Call) -> None:
+        if self._before_write is None or not call.must_be_announced:
             return
         self._before_write(call.method, call.address.url, call.body)
         call.announced = True
 
-    def _redirected(self, call: _Call, reply: urllib3.BaseHTTPResponse) -> ProtocolError:
+    def _redirected(self, call: Call, reply: urllib3.BaseHTTPResponse) -> ProtocolError:
         target = origin(reply.headers.get("Location", ""))
         return ProtocolError(
             self.mask(f"{call} was redirected ({reply.status}) to {target}, which was not followed"),
@@ -296,7 +286,7 @@ class HttpClient:
         """Seconds until the deadline."""
         return float("inf") if self._ends is None else self._ends - self._clock.monotonic()
 
-    def _timeout(self, call: _Call) -> Timeout:
+    def _timeout(self, call: Call) -> Timeout:
         self._check_cancel()
         left = self._left()
         if left <= 0:
@@ -306,7 +296,7 @@ class HttpClient:
             )
         return Timeout(connect=min(self._policy.connect_timeout, left), read=min(self._policy.read_timeout, left))
 
-    def _keep_reading(self, call: _Call, latest: float) -> None:
+    def _keep_reading(self, call: Call, latest: float) -> None:
         """After a cancel the reply in hand is still taken, if it is here within the read timeout."""
         now = self._clock.monotonic()
         if self._cancel is not None and self._cancel.is_set():
@@ -320,7 +310,7 @@ class HttpClient:
         if self._cancel is not None and self._cancel.is_set():
             raise Interrupted("interrupted")
 
-    def _wait(self, call: _Call, seconds: float) -> None:
+    def _wait(self, call: Call, seconds: float) -> None:
         self._tell("wait", call, seconds=seconds)
         self._clock.sleep(seconds, self._cancel)
 
@@ -329,7 +319,7 @@ class HttpClient:
     def _tell(
         self,
         kind: Literal["request", "response", "wait", "retry"],
-        call: _Call,
+        call: Call,
         result: Response | TransportError | None = None,
         seconds: float | None = None,
     ) -> None:
@@ -345,20 +335,6 @@ class HttpClient:
                 message=self.mask(result.reason) if isinstance(result, TransportError) else "",
             )
         )
-
-
-def _checked(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers with names in one spelling. Raises `ConfigurationError`, without the value, for an impossible one.
-
-    A line break pasted with a token would otherwise begin a header of its own (P78).
-    """
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise ConfigurationError(
-                f"the header {name[:40]!r} holds characters that cannot be sent",
-                hint="Was a token pasted with a line break, or with a character from a word processor?",
-            )
-    return {name.title(): value for name, value in headers.items()}
 
 
 def _defaults() -> dict[str, str]:

@@ -30,6 +30,8 @@ class Response:
     body: bytes
     url: str
     method: str
+    reads: bool = False
+    """Whether the request changes nothing: by its method, or because it was marked so."""
 
     def __repr__(self) -> str:
         # Neither headers nor body nor query: each of them may hold a secret or a person (P74).

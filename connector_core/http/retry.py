@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from connector_core.clock import Clock
-from connector_core.http.remedies import SAFE
+from connector_core.http.call import Call
 from connector_core.http.response import Response
 from connector_core.http.retry_after import asked_wait
 from connector_core.http.transport_errors import TransportError
@@ -15,16 +15,17 @@ PASSING = frozenset({429, 500, 502, 503, 504})
 """Statuses of faults that may pass."""
 
 
-def may_repeat(method: str, result: Response | TransportError, asked: float | None) -> bool:
+def may_repeat(call: Call, result: Response | TransportError, asked: float | None) -> bool:
     """Whether sending again is safe and sensible.
 
     A read is repeated after every fault that may pass; a write only where the application provably did nothing (P75):
     nothing reached it, it refused by 429, or by a 503 that says when to come back.
     """
-    read = method in SAFE
     if isinstance(result, TransportError):
-        return result.patience != "none" and (read or not result.sent)
-    return result.status in PASSING if read else result.status == 429 or (result.status == 503 and asked is not None)
+        return result.patience != "none" and (call.reads or not result.sent)
+    return (
+        result.status in PASSING if call.reads else result.status == 429 or (result.status == 503 and asked is not None)
+    )
 
 
 class RetryBudget:

@@ -33,7 +33,10 @@ class WriteAhead:
     def __call__(self, method: str, url: str, body: bytes | None) -> None:
         ask: Callable[[Request], None] | None = getattr(self._here, "ask", None)
         if ask is None:
-            raise GuardRefused(f"a {method} request was about to leave outside of any operation; it was stopped")
+            raise GuardRefused(
+                f"a {method} request was about to leave outside of any operation; it was stopped",
+                hint="a connector marks a request that only reads with reads=True",
+            )
         ask(Request(method=method, path=urlsplit(url).path, body=_readable(body)))
 
     @contextmanager

@@ -5,7 +5,6 @@ Numbers such as P35 name the behaviour of real servers that a line answers to; d
 
 ::
 
-    auth.py      bearer tokens as people paste them
     urls.py      one base, and addresses below it
     client.py    requests, and replies turned into documents or errors
     status.py    a status that is no success, as an error
@@ -19,7 +18,7 @@ Numbers such as P35 name the behaviour of real servers that a line answers to; d
 
 from __future__ import annotations
 
-from connector_core.scim.auth import bearer, clean_token
+from connector_core.http.auth import bearer, clean_token
 from connector_core.scim.client import ScimClient
 from connector_core.scim.filters import find
 from connector_core.scim.patch import PatchStyle, replace

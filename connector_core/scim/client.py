@@ -25,7 +25,7 @@ class ScimClient:
 
     :param http: the host's client, the only way to the network.
     :param base_url: as a person pasted it, see `urls.base`.
-    :param auth: headers that prove who asks, see `auth.bearer`.
+    :param auth: headers that prove who asks, such as `connector_core.bearer`.
     :param hints: what to do about a status, in the connector's own words; they go before the general ones.
 
     Every method sends one request, apart from the retries of ``http``, and raises the errors of `status.check`.

@@ -84,7 +84,7 @@ def _kind(response: Response, status: int, error: Mapping[str, Any] | None, docu
         return known
     if status in (404, 410) and (isinstance(document, dict) or not response.body.strip()):
         return Vague if error is None else NotFound
-    return remedy(status, response.method, _DECLINED)
+    return remedy(status, "GET" if response.reads else response.method, _DECLINED)
 
 
 def _error_document(document: Json) -> dict[str, Any] | None:

@@ -107,7 +107,7 @@ def test_everything_offered_says_what_it_is(name: str) -> None:
     """A docstring on each class and function."""
     offered = getattr(connector_core, name)
     is_ours = str(getattr(offered, "__module__", "")).startswith("connector_core.")
-    assert offered.__doc__ if is_ours else name in ("Json", "SANDBOX_SECRET", "__version__", "hookimpl")
+    assert offered.__doc__ if is_ours else name in ("Auth", "Json", "SANDBOX_SECRET", "__version__", "hookimpl")
 
 
 @pytest.mark.parametrize("name", ["Connection", "Host", "HttpClient", "Response", "Secret", "Vault"])
