@@ -197,10 +197,18 @@ class Busy(ConnectorCoreError):
 
 
 class GuardRefused(ConnectorCoreError):
-    """A safety rule of this host forbids it; the hint says which switch allows it, where one does."""
+    """A safety rule of this host forbids it; the hint says which switch allows it, where one does.
+
+    ``guard`` names the rule, as the journal keeps it; a plugin's own rule is the ``connector``'s.
+    """
 
     code = "guard_refused"
     exit_code = 8
+    guard: str = "connector"
+
+    def __init__(self, message: str, *, hint: str | None = None, guard: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.guard = guard or self.guard
 
 
 # -- stopped, resumable ----------------------------------------------------------------------------------------

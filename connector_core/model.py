@@ -438,8 +438,8 @@ class LogLine:
 
 # -- what the host has written ---------------------------------------------------------------------------------
 
-OperationKind = Literal["create_account", "delete_account", "enable_account", "grant", "revoke"]
-OperationState = Literal["planned", "pending", "sent", "done", "failed", "unknown"]
+OperationKind = Literal["create_account", "delete_account", "enable_account", "grant", "revoke", "apply", "setup"]
+OperationState = Literal["planned", "pending", "sent", "done", "failed", "unknown", "refused"]
 
 
 @frozen(kw_only=True)
@@ -453,12 +453,16 @@ class Request:
 
 @frozen(kw_only=True)
 class Operation:
-    """One provisioning request and what came of it.
+    """One provisioning request and its result, or a change of set-up.
 
     ``state``: ``planned`` in a dry run only; ``pending`` and ``sent`` while under way; ``done``, ``failed``, or
-    ``unknown`` where the answer never came. ``outcome``: ``unchanged`` where it was so already and nothing was sent.
+    ``unknown`` where the answer never came; ``refused`` where a ``guard`` of this host forbade it and nothing was sent.
+    ``outcome``: ``unchanged`` where it was so already and nothing was sent.
     ``verified``: the application was seen to be as wished. ``replaced``: the role that ended with it. ``reactivated``:
     the account was disabled, and enabled first. ``part_of``: the operation that it is a step of.
+
+    Of the kind ``setup``: ``setting`` of the connection changed from ``value_before`` to ``value_after``, each None
+    where there was none; a secret's value is never there. Of the kind ``apply``: a plan that was refused as a whole.
     """
 
     id: int | None
@@ -482,3 +486,7 @@ class Operation:
     part_of: int | None = None
     apply: int | None = None
     request: Request | None = None
+    guard: str | None = None
+    setting: str | None = None
+    value_before: str | None = None
+    value_after: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ from connector_core.cli.program import Command, Options
 from connector_core.cli.prompts import confirmation
 from connector_core.cli.signals import interruptible
 from connector_core.cli.table import Column, print_table
-from connector_core.errors import ApplicationError, ConnectorCoreError
+from connector_core.errors import ApplicationError, ConnectorCoreError, GuardRefused
 from connector_core.model import Operation
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 Ask = Callable[["Connection", Any], Operation]  # with the terms of `Connection`
 
-_JOURNAL = ("requested_by", "reason", "created", "finished", "part_of", "apply")  # of no use in the answer to a command
+_JOURNAL = (  # of no use in the answer to a command
+    "requested_by", "reason", "created", "finished", "part_of", "apply", "setting", "value_before", "value_after",
+)  # fmt: skip
 _OPERATIONS = (
     Column("NO", right=True),
     Column("WHEN (UTC)"),
@@ -142,13 +145,14 @@ def _operate(options: Options, connection: str, ask: Ask, terms: Any) -> int:
     with options.host() as host, interruptible(host.cancel):
         asked = host.connection(connection)
         try:
-            operation = ask(asked, {**terms, "dry_run": True})
-            if operation.outcome == "changed":
-                _tell_costs(host.capabilities(asked.config.connector).manifest.entitlements, operation)
+            with nullcontext() if terms["dry_run"] else suppress(GuardRefused):  # the journal keeps the second refusal
+                operation = ask(asked, {**terms, "dry_run": True})
+                if operation.outcome == "changed":
+                    _tell_costs(host.capabilities(asked.config.connector).manifest.entitlements, operation)
             if not terms["dry_run"]:
                 operation = ask(asked, terms)
         except ConnectorCoreError as error:
-            if not isinstance(error.report, Operation):
+            if not isinstance(error.report, Operation) or (error.report.state == "refused" and not options.json):
                 raise
             operation, code = error.report, error.exit_code
         else:
@@ -234,5 +238,8 @@ def _row(operation: Operation) -> tuple[str | None, ...]:
     o = operation
     when = minute(o.created or "")
     state = o.outcome if o.state == "done" else o.state
-    what = o.kind.removesuffix("_account")
-    return (str(o.id), when, what, o.user or o.user_id, o.role, state, o.requested_by, o.reason)
+    reason = " ".join(filter(None, [o.reason, o.guard and f"(guard: {o.guard})"]))
+    what, role = o.kind.removesuffix("_account"), o.role
+    if o.kind == "setup":
+        what, role = f"setup {o.setting}", f"{o.value_before or '-'} > {o.value_after or '-'}"
+    return (str(o.id), when, what, o.user or o.user_id, role, state, o.requested_by, reason)

@@ -56,8 +56,9 @@ def print_error(error: ConnectorCoreError, as_json: bool) -> int:
     """The error, with what to do next; gives its exit code. As JSON after what had come of it until then."""
     if as_json:
         from connector_core.convert import to_json
+        from connector_core.model import Operation
 
-        report: Any = to_json(error.report) or {}
+        report: Any = {} if isinstance(error.report, Operation) else to_json(error.report) or {}
         print_json({**report, **error_member(error)})
     else:
         say(f"error: {error.message}")

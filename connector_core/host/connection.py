@@ -12,13 +12,21 @@ from attrs import evolve
 
 from connector_core.clock import within
 from connector_core.connectors.connector import Connector
-from connector_core.errors import ApplicationError, CredentialsRefused, Unreachable
+from connector_core.errors import (
+    ApplicationError,
+    ConnectorCoreError,
+    CredentialsRefused,
+    GuardRefused,
+    StateError,
+    Unreachable,
+)
 from connector_core.host.record import Record
 from connector_core.model import (
     Finding,
     Json,
     NewAccount,
     Operation,
+    OperationKind,
     SyncReport,
 )
 from connector_core.provision.options import ChangeOptions
@@ -118,7 +126,7 @@ class Connection(Record):
             )
             return requests.create(account)
 
-        return self._operate("provision_create_account", create, terms)
+        return self._operate("create_account", create, terms, user=login, role=role)
 
     def delete_account(self, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
         """Have no account for ``user`` (e-mail in any case, or id). A removal: needs ``yes`` or ``confirm``.
@@ -126,7 +134,7 @@ class Connection(Record):
         :raises UnknownName: nobody here ever heard of them.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """
-        return self._operate("provision_delete_account", lambda requests: requests.delete(user), terms)
+        return self._operate("delete_account", lambda requests: requests.delete(user), terms, user=user)
 
     def grant(self, role: str, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
         """Have ``user`` hold ``role`` (``id``, ``type:id`` or ``type:id:slug``); held already is a success.
@@ -134,7 +142,11 @@ class Connection(Record):
         :raises UnknownName, AmbiguousName: the role or the user cannot be told.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """
-        return self._operate("provision_grant", lambda requests: requests.grant(requests.role(role), user), terms)
+
+        def ask(requests: Requests) -> Operation:
+            return requests.grant(requests.role(role), user)
+
+        return self._operate("grant", ask, terms, user=user, role=role)
 
     def revoke(self, role: str, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
         """Have ``user`` no longer hold ``role``; where that removes the person, it needs ``yes`` or ``confirm``.
@@ -142,7 +154,11 @@ class Connection(Record):
         :raises UnknownName, AmbiguousName: the role or the user cannot be told.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """
-        return self._operate("provision_revoke", lambda requests: requests.revoke(requests.role(role), user), terms)
+
+        def ask(requests: Requests) -> Operation:
+            return requests.revoke(requests.role(role), user)
+
+        return self._operate("revoke", ask, terms, user=user, role=role)
 
     def plan(
         self, people: str | os.PathLike[str] | None = None, *, prune: bool = False, undo: int | None = None,
@@ -176,10 +192,18 @@ class Connection(Record):
         :raises GuardRefused: a limit, a protected account, or an account that is no longer as planned.
         :raises IncompleteError: the listing could not be read in full.
         """
-        from connector_core.host.plans import apply_plan, require_complete
         from connector_core.provision.plan import Limits
 
-        (limits or Limits()).check(plan)
+        with self._keeping_refusals("apply", terms):
+            (limits or Limits()).check(plan)
+            return self._apply(plan, on_line, on_progress, terms)
+
+    def _apply(
+        self, plan: Plan, on_line: Callable[[Line], None] | None, on_progress: Callable[[Progress], None] | None,
+        terms: ChangeOptions,
+    ) -> ApplyReport:  # fmt: skip
+        from connector_core.host.plans import apply_plan, require_complete
+
         with self._provisioning(self._connector(), {**terms, "yes": True}) as engine:
             require_complete(self.sync(on_progress=on_progress))
 
@@ -193,15 +217,44 @@ class Connection(Record):
                 db = engine.journal.db
                 return apply_plan(plan, self.config, engine.session, reader, engine, self._path, db, told)
 
-    def _operate(self, hook: str, ask: Callable[[Requests], Operation], terms: ChangeOptions) -> Operation:
+    def _operate(
+        self, kind: OperationKind, ask: Callable[[Requests], Operation], terms: ChangeOptions, *,
+        user: str, role: str | None = None,
+    ) -> Operation:  # fmt: skip
         connector = self._connector()
-        connector.require(hook, "find_account", "sync_resource")
+        connector.require(f"provision_{kind}", "find_account", "sync_resource")
         from connector_core.provision.requests import Requests
 
-        with self._provisioning(connector, terms) as engine:
-            operation = ask(Requests(engine))
+        with self._keeping_refusals(kind, terms, user, role), self._provisioning(connector, terms) as engine:
+            try:
+                operation = ask(Requests(engine))
+            except ConnectorCoreError as error:
+                if isinstance(error.report, Operation):
+                    self._announce(error.report, engine)
+                raise
             self._announce(operation, engine)
         return operation
+
+    @contextmanager
+    def _keeping_refusals(
+        self, kind: OperationKind, terms: ChangeOptions, user: str | None = None, role: str | None = None
+    ) -> Iterator[None]:
+        """Write what a guard refused into the journal, where the engine did not get so far as to do it."""
+        try:
+            yield
+        except GuardRefused as error:
+            if error.report is None and not terms.get("dry_run"):
+                from connector_core.host.audit import Audit, RefusedAttempt
+
+                audit = Audit(config=self.config, path=self._path, clock=self._context.clock)
+                attempt = RefusedAttempt(kind=kind, error=error, user=user, role=role)
+                try:
+                    error.report = audit.refusal(attempt, who=terms.get("who"), reason=terms.get("reason"))
+                except StateError as unwritable:
+                    error.hint = f"this could not be written into the journal: {unwritable.message}"
+                else:
+                    self._context.plugins.announce("operation_finished", operation=error.report)
+            raise
 
     def _announce(self, operation: Operation, engine: Provisioner) -> None:
         """What plugins complain of goes into the log, without the secrets that it may quote."""

@@ -84,8 +84,8 @@ def apply_plan(
     if (plan.connection, plan.connector, plan.address) != (config.name, config.connector, session.address):
         raise GuardRefused(
             f"the plan was made for {plan.connection}, a {plan.connector} at the address it had then",
-            hint="nothing was changed; make the plan anew",
-        )
+            hint="nothing was changed; make the plan anew", guard="other_connection",
+        )  # fmt: skip
     with exclusive(path, db, config.name, engine.clock):
         look_over(plan, planner(session, reader), engine, partial(_came_back, reader, plan))
         id = engine.journal.begin_apply(plan.digest, to_json(plan), engine.asked)
@@ -100,7 +100,7 @@ def apply_plan(
 
 def _came_back(reader: Reader, plan: Plan, id: str) -> bool:
     """Whether the last that was done to the account is that an apply enabled it, since the plan was made."""
-    last = next(iter(reader.operations(user=id, limit=1)), None)
+    last = next((o for o in reader.operations(user=id) if o.state != "refused"), None)
     return (
         last is not None and last.kind == "enable_account" and last.state == "done" and last.apply is not None
         and (last.created or "") >= plan.created

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from connector_core.clock import Clock, SystemClock
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.connectors.session import Session
 from connector_core.errors import ConnectorCoreError
+from connector_core.host.audit import asker
 from connector_core.host.traffic import Traffic
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.calls import Calls, WriteAhead
@@ -95,12 +94,3 @@ def has_open(db: sqlite3.Connection, connection: str) -> bool:
     """Whether there is anything to settle."""
     row = find_connection(db, connection)
     return row is not None and bool(Journal(db, row["id"], SystemClock(), "").open_entries())
-
-
-def asker() -> str:
-    """Who asks, where nobody says: user@host."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # no such user in this container
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"

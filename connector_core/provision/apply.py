@@ -38,7 +38,7 @@ class Line:
             return "failed"
         if self.operation.state == "done":
             return self.operation.outcome or "changed"
-        return "failed" if self.operation.state == "failed" else "unknown"
+        return "failed" if self.operation.state in ("failed", "refused") else "unknown"
 
 
 @frozen(kw_only=True)
@@ -71,13 +71,14 @@ def look_over(plan: Plan, planner: Planner, engine: Provisioner, came_back: Call
         raise GuardRefused(
             f"the plan does not say what it does to {_some(lying)}; nothing was changed",
             hint="the connector or its settings changed, or the file was made by hand: make the plan anew",
+            guard="plan_forged",
         )
     protected = [step.user for step in plan.steps if planner.takes_from_protected(step)]
     if protected and not engine.consent.include_protected:
         raise GuardRefused(
             f"the plan takes access from protected accounts: {_some(protected)}; nothing was changed",
-            hint="--include-protected overrides it, if that is meant",
-        )
+            hint="--include-protected overrides it, if that is meant", guard="protected",
+        )  # fmt: skip
     differing = [line for step in plan.steps if (line := planner.difference(step, came_back)) is not None]
     if differing:
         raise Differs(
@@ -121,7 +122,7 @@ def _line(requests: Requests, step: Step) -> Line:
         raise
     except ConnectorCoreError as error:
         error.conceal(requests.engine.session.http.mask)
-        return Line(step=step, error=_info(error))
+        return Line(step=step, operation=_begun(error), error=_info(error))
     return Line(step=step, operation=operation, error=_found_different(requests, step, operation) or operation.error)
 
 

@@ -14,6 +14,7 @@ class Differs(GuardRefused):
     """An account is neither as planned nor as wanted; somebody changed it meanwhile."""
 
     code = "differs"
+    guard = "differs"
 
 
 @frozen(kw_only=True)

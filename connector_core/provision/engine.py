@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from connector_core.clock import Clock
 from connector_core.connectors.session import Session
-from connector_core.errors import ConnectorCoreError, CredentialsRefused, Interrupted
+from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardRefused, Interrupted
 from connector_core.model import Operation, Request
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.calls import WriteAhead
@@ -80,14 +80,19 @@ class Provisioner:
         """Bring about one wish for an account that was just read as ``found``.
 
         :param reactivated: it was disabled, and enabled for this.
-        :raises GuardRefused: nothing was written.
+        :raises GuardRefused: nothing was sent; ``report`` is the operation as refused, except in a dry run.
         :raises CredentialsRefused, Interrupted: ``report`` is the operation as far as it came.
         """
         if self._is_so(wish, found):
             return self.unchanged(wish, found, reactivated=reactivated)
-        wish.require_expected(found)
-        loss = Loss.by(wish, found, self.accounts.entitlement)
-        self.guards.check(wish, found, loss, self.consent, dry=self.dry)
+        try:
+            wish.require_expected(found)
+            loss = Loss.by(wish, found, self.accounts.entitlement)
+            self.guards.check(wish, found, loss, self.consent, dry=self.dry)
+        except GuardRefused as error:
+            if not self.dry:
+                error.report = self.book.note(wish, found, self.asked, OperationResult(state="refused", error=error))
+            raise
         if self.dry:
             return self._shown(wish, found)
         id = self.book.begin(wish, found, self.asked, reactivated=reactivated)

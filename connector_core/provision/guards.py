@@ -42,14 +42,16 @@ class Guards:
         """
         entitlement = loss.entitlement
         if wish.kind == "revoke" and entitlement is not None and entitlement.on_revoke == "refused":
-            raise GuardRefused(f"revoking {entitlement.name} is refused: {entitlement.note or 'the connector says so'}")
+            why = entitlement.note or "the connector says so"
+            raise GuardRefused(f"revoking {entitlement.name} is refused: {why}", guard="on_revoke")
         if loss.removes and wish.kind == "revoke" and found.unknown:
             raise GuardRefused(
                 f"what {wish.label} holds cannot be read, and revoking {wish.entitlement} would remove them",
-                hint="delete-user removes a person whatever they hold",
-            )
+                hint="delete-user removes a person whatever they hold", guard="unreadable",
+            )  # fmt: skip
         if loss.takes and self.is_protected(wish, found) and not consent.include_protected:
-            raise GuardRefused(f"{wish.label} is protected", hint="--include-protected overrides it, if that is meant")
+            hint = "--include-protected overrides it, if that is meant"
+            raise GuardRefused(f"{wish.label} is protected", hint=hint, guard="protected")
         if loss.removes and not dry and not consent.yes:
             self._ask(wish, entitlement, consent)
 
@@ -68,7 +70,8 @@ class Guards:
         if consent.confirm is not None and consent.confirm(f"This removes {wish.label} from the application.{note}"):
             return
         refused = "was not confirmed" if consent.confirm is not None else "needs to be confirmed"
-        raise GuardRefused(f"removing {wish.label} {refused}; nothing was changed", hint="--yes confirms it")
+        message = f"removing {wish.label} {refused}; nothing was changed"
+        raise GuardRefused(message, hint="--yes confirms it", guard="confirmation")
 
 
 @frozen(kw_only=True)
@@ -110,4 +113,5 @@ def require_managed(config: ConnectionConfig) -> None:
         raise GuardRefused(
             f"{config.name} is unmanaged: access is read there, never changed",
             hint=f"set managed = true for its app, or in [connections.{config.name}], to let this host change access",
+            guard="unmanaged",
         )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from connector_core.errors import ConnectorCoreError
+from connector_core.errors import ConnectorCoreError, GuardRefused
 from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, Operation
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.desired_state import AccountState, DesiredState
@@ -16,7 +16,7 @@ from connector_core.store.follow import AccountSnapshot, Follower
 from connector_core.store.journal import Journal, JournalDraft, Requester
 from connector_core.store.logs import LogBuffer
 
-State = Literal["done", "failed", "unknown"]
+State = Literal["done", "failed", "unknown", "refused"]
 
 
 @frozen(kw_only=True)
@@ -90,6 +90,7 @@ class OperationLog:
             id, ending.state, outcome=ending.outcome, verified=ending.verified, key=key, replaced=ending.replaced,
             login=resource.login if resource else None, warnings=map(mask, ending.warnings),
             error=_info(ending.error, mask) if ending.error is not None else None, event=event,
+            guard=ending.error.guard if isinstance(ending.error, GuardRefused) else None,
         )  # fmt: skip
         for warning in ending.warnings:
             self.log.add("warning", warning)

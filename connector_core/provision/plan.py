@@ -120,13 +120,13 @@ class Limits:
         if plan.removals > (usual if self.max_removals is None else self.max_removals):
             raise GuardRefused(
                 f"the plan removes {plan.removals} of {plan.accounts} accounts; nothing was changed",
-                hint=f"--max-removals {plan.removals} allows it, if that is meant",
-            )
+                hint=f"--max-removals {plan.removals} allows it, if that is meant", guard="plan_limit",
+            )  # fmt: skip
         if plan.upgrades > (self.upgrades if self.max_upgrades is None else self.max_upgrades):
             raise GuardRefused(
                 f"the plan takes {plan.upgrades} paid seats; nothing was changed",
-                hint=f"--max-upgrades {plan.upgrades} allows it, if that is meant",
-            )
+                hint=f"--max-upgrades {plan.upgrades} allows it, if that is meant", guard="plan_limit",
+            )  # fmt: skip
 
 
 def names(held: Iterable[EntitlementKey]) -> str:

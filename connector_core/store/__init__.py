@@ -19,6 +19,7 @@
     publish.py       from what was read to the picture, with history
     follow.py        from an operation to the picture
     journal.py       operations as rows
+    audit.py         refused attempts and changes of set-up as rows
     logs.py          the log kept with the state
     prune.py         forgetting old history
     queries.py       answers about one connection

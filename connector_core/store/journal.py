@@ -123,15 +123,16 @@ class Journal:
     def finish(
         self, id: int, state: str, *, outcome: str | None = None, verified: bool = False, key: Key | None = None,
         login: str | None = None, replaced: EntitlementKey | None = None, warnings: Iterable[str] = (),
-        error: ErrorInfo | None = None, event: int | None = None,
+        error: ErrorInfo | None = None, guard: str | None = None, event: int | None = None,
     ) -> None:  # fmt: skip
         """Write down what came of it, in the caller's transaction. Only ``done`` has an outcome."""
         self.db.execute(
             "UPDATE journal SET state = ?, outcome = ?, verified = ?, account = coalesce(?, account), "
-            "login = coalesce(?, login), replaced = ?, warnings = ?, error = ?, event = ?, finished = ? WHERE id = ?",
+            "login = coalesce(?, login), replaced = ?, warnings = ?, error = ?, guard = ?, event = ?, finished = ? "
+            "WHERE id = ?",
             (
                 state, outcome, verified, key and key.id, login, replaced and replaced.id, compact(list(warnings)),
-                compact(to_json(error)) if error else None, event,
+                compact(to_json(error)) if error else None, guard, event,
                 None if state == "unknown" else rfc3339(self._clock.now()), id,
             ),
         )  # fmt: skip
@@ -279,7 +280,7 @@ def operation_of(row: sqlite3.Row) -> Operation:
         verified=bool(row["verified"]), replaced=row["replaced"], reactivated=bool(row["reactivated"]),
         warnings=tuple(json.loads(row["warnings"])), error=_error(row["error"]), requested_by=row["who"],
         reason=row["reason"], created=row["created"], finished=row["finished"], part_of=row["part_of"],
-        apply=row["apply"],
+        apply=row["apply"], **{name: row[name] for name in ("guard", "setting", "value_before", "value_after")},
     )  # fmt: skip
 
 

@@ -258,7 +258,7 @@ class Reader:
         """Whether nothing more will be logged of that sync or operation."""
         query = (
             "SELECT status <> 'running' FROM sync_runs WHERE id = ?1 "
-            "UNION ALL SELECT state IN ('done', 'failed') FROM journal WHERE id = ?1"
+            "UNION ALL SELECT state NOT IN ('pending', 'sent', 'unknown') FROM journal WHERE id = ?1"
         )
         return bool(self._one(query, event))
 

@@ -325,6 +325,30 @@ def m005_reach(db: Database) -> None:
     _run(db, _REACH)
 
 
+_AUDIT = """
+-- which rule of this host forbade it; only where the state is 'refused' or 'failed'
+ALTER TABLE journal ADD COLUMN guard TEXT;
+-- of the kind 'setup': what was set, and its values; a secret has none
+ALTER TABLE journal ADD COLUMN setting TEXT;
+ALTER TABLE journal ADD COLUMN value_before TEXT;
+ALTER TABLE journal ADD COLUMN value_after TEXT;
+DROP VIEW operations;
+CREATE VIEW operations AS
+SELECT c.name AS connection, j.id, j.kind, j.account AS user_id, j.login AS user,
+    j.resource_type, j.role, j.entitlement, j.state, j.outcome, j.verified, j.replaced, j.reactivated,
+    j.who AS requested_by, j.reason,
+    j.created, j.finished, json_extract(j.error, '$.message') AS error, j.part_of, j.apply,
+    j.guard, j.setting, j.value_before, j.value_after
+FROM journal j JOIN connections c ON c.id = j.connection
+"""
+
+
+@migrations()
+def m006_audit(db: Database) -> None:
+    """In the journal: what was refused, by which guard, and changes of set-up."""
+    _run(db, _AUDIT)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

@@ -20,7 +20,7 @@ from kit.processes import running
 STAFF = {"ada@example.com": "editor", "bob@example.com": "viewer", "cyd@example.com": "viewer"}
 KEYS = {
     "id", "kind", "user_id", "user", "resource_type", "role", "entitlement", "state", "outcome", "verified", "replaced",
-    "reactivated", "warnings", "error",
+    "reactivated", "warnings", "error", "guard",
 }  # fmt: skip
 SEAT = "note: Editor: Takes a paid seat at once"
 TIMER = "72 hours later"
@@ -115,7 +115,18 @@ def test_a_person_is_named_by_id_as_well(bench: Bench) -> None:
     (row,) = document["operations"]
     assert {name: row[name] for name in KEYS} == done
     assert row["reason"] == "TICKET-7"
-    assert set(row) == KEYS | {"requested_by", "reason", "created", "finished", "part_of", "apply"}
+    kept = {
+        "requested_by",
+        "reason",
+        "created",
+        "finished",
+        "part_of",
+        "apply",
+        "setting",
+        "value_before",
+        "value_after",
+    }
+    assert set(row) == KEYS | kept
 
 
 def test_the_answer_in_words(bench: Bench) -> None:
