@@ -228,3 +228,9 @@ class PluginError(ConnectorCoreError):
     """A plugin could not be loaded, broke its contract, or failed with an error that is not one of these."""
 
     code = "plugin_failed"
+    trace: tuple[str, ...] = ()
+    """The traceback of what the plugin raised, a line each: for the log, at the level ``debug``."""
+
+    def conceal(self, mask: Callable[[str], str]) -> None:
+        super().conceal(mask)
+        self.trace = tuple(map(mask, self.trace))

@@ -4,6 +4,7 @@
 
     plugins.py    the installed plugins, loaded one by one
     connector.py  one connector: a typed method for each hook
+    blame.py      where in a plugin an error arose
     session.py    a connector connected to its application
     vault.py      credentials that an application rotates
     sandbox.py    the connector's own stand-in server

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
+from connector_core.connectors.blame import place, trace
 from connector_core.errors import ConnectorCoreError, PluginError, Unsupported
 from connector_core.hookspecs import Vault
 from connector_core.model import (
@@ -108,7 +109,7 @@ class Connector:
         except (ConnectorCoreError, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit, too: no plugin ends the program
-            raise PluginError(f"the plugin {self.name} failed in {hook}: {error_text(error)}") from error
+            raise failure(self.name, hook, error) from error
 
     def _ask(self, hook: str, kind: type[T], **arguments: Any) -> T:
         answer = self._call(hook, **arguments)
@@ -163,6 +164,17 @@ class Connector:
 
 def hooks_of(manager: pluggy.PluginManager) -> frozenset[str]:
     return frozenset(name for name, caller in vars(manager.hook).items() if caller.get_hookimpls())
+
+
+def failure(name: str, hook: str, error: BaseException) -> PluginError:
+    """Return the error for what a hook raised: which plugin, which hook, what, and in which line of the plugin."""
+    where = place(error)
+    failed = PluginError(
+        f"the plugin {name} failed in {hook}: {error_text(error)}" + (f" ({where})" if where else ""),
+        hint="connector-core logs --level debug shows the traceback" if where else None,
+    )
+    failed.trace = trace(error)
+    return failed
 
 
 def error_text(error: BaseException) -> str:

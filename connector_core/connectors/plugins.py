@@ -17,7 +17,8 @@ from attrs import field, frozen
 
 from connector_core import hookspecs
 from connector_core.clock import within
-from connector_core.connectors.connector import Connector, error_text, hooks_of
+from connector_core.connectors.blame import place
+from connector_core.connectors.connector import Connector, error_text, failure, hooks_of
 from connector_core.errors import ConnectorCoreError, PluginError, UnknownName
 from connector_core.settings import declared
 
@@ -55,11 +56,14 @@ class Plugins:
 
     def __init__(self, more: Mapping[str, object] | None = None, *, entry_point_group: str | None = hookspecs.GROUP):
         """
-        :param more: plugins given by hand, by name: modules or objects with hook implementations.
+        :param more: plugins given by hand, by name: modules or objects with hook implementations. One takes the place
+            of an installed plugin of the same name.
         :param entry_point_group: where installed ones are found; None looks for none.
         """
-        found = [_from_entry_point(e) for e in entry_points(group=entry_point_group)] if entry_point_group else []
-        found += [_Found(name, None, None, lambda plugin=plugin: plugin) for name, plugin in (more or {}).items()]  # type: ignore[misc]
+        more = more or {}
+        installed = entry_points(group=entry_point_group) if entry_point_group else ()
+        found = [_from_entry_point(entry) for entry in installed if entry.name not in more]
+        found += [_Found(name, None, None, lambda plugin=plugin: plugin) for name, plugin in more.items()]  # type: ignore[misc]
         self._found = sorted(found, key=lambda f: (f.name, f.distribution or ""))
         self._managers: dict[str, pluggy.PluginManager | PluginError] = {}
 
@@ -101,7 +105,7 @@ class Plugins:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                complaints.append(f"the plugin {name} failed in {hook}: {error_text(error)}")
+                complaints.append(failure(name, hook, error).message)
         return complaints
 
     def _row(self, found: _Found) -> PluginInfo:
@@ -131,14 +135,16 @@ class Plugins:
     def _try(self, name: str) -> pluggy.PluginManager | PluginError:
         offers = [f for f in self._found if f.name == name]
         if len(offers) > 1:
-            who = " and ".join(f.distribution or "the program" for f in offers)
+            who = " and ".join(str(f.distribution) for f in offers)
             return PluginError(f"the name {name} is offered by {who}", hint="uninstall all but one of them")
         try:
             return _manager(offers[0])
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return PluginError(f"the plugin {name} cannot be loaded: {error_text(error)}")
+            where = place(error)
+            at = f" ({where})" if where else ""
+            return PluginError(f"the plugin {name} cannot be loaded: {error_text(error)}{at}")
 
 
 def _from_entry_point(entry: EntryPoint) -> _Found:

@@ -107,6 +107,7 @@ class SyncRun:
         error.message, error.hint = mask(error.message), error.hint and mask(error.hint)
         info = None if interrupted else ErrorInfo(code=error.code, message=error.message, hint=error.hint)
         with transaction(self.db):
+            self._log.add_trace(error)
             self._log.write(self.db, "info" if interrupted else "error", error.message)
             if error.hint:
                 self._log.write(self.db, "info", f"what to do: {error.hint}")

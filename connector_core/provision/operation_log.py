@@ -94,6 +94,8 @@ class OperationLog:
         )  # fmt: skip
         for warning in ending.warnings:
             self.log.add("warning", warning)
+        if ending.error is not None:
+            self.log.add_trace(ending.error)
         self.log.add("info" if ending.state == "done" else "error", _ended(ending))
         self.log.flush(self.journal.db, id)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact
-from connector_core.errors import whole
+from connector_core.errors import ConnectorCoreError, PluginError, whole
 from connector_core.model import LEVELS, Json, Level, LogLine
 
 KEPT_DAYS = 90.0
@@ -36,6 +36,12 @@ class LogBuffer:
             self._counts[level] += 1
             if self._counts[level] <= _MOST:
                 self._append(level, message, data)
+
+    def add_trace(self, error: ConnectorCoreError) -> None:
+        """Remember where in its code a plugin failed, at the level ``debug``; nothing for any other error."""
+        if isinstance(error, PluginError):
+            for line in error.trace:
+                self.add("debug", line)
 
     def flush(self, db: sqlite3.Connection, operation: int | None = None) -> None:
         """Write what was gathered; call it inside a transaction."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import pluggy
 import pytest
 from attrs import frozen
 
@@ -31,6 +33,7 @@ from connector_core import (
     UnknownName,
     Unsupported,
     hookimpl,
+    hookspecs,
     setting,
 )
 from connector_core.clock import within
@@ -204,7 +207,49 @@ def test_a_failing_announcement_is_only_logged(host: Host) -> None:
     minimal = host.connection("minimal", settings={"token": "x"})
     assert minimal.sync().sync.status == "complete"
     errors = [line.message for line in minimal.logs() if line.level == "error"]
-    assert errors == ["the plugin rude failed in sync_finished: SystemExit: sync complete"]
+    (error,) = errors
+    assert re.fullmatch(
+        r"the plugin rude failed in sync_finished: SystemExit: sync complete \(.+rude\.py, line \d+\)", error
+    )
+
+
+def test_an_author_is_shown_the_line_that_failed(host: Host) -> None:
+    """The message names file and line of the plugin, and the log keeps the traceback, without secrets."""
+    rude = host.connection("rude", settings={"token": "s3cr3t-token", "mode": "tells"})
+    with pytest.raises(PluginError) as raised:
+        rude.sync()
+    source = (HOSTILE / "rude.py").read_text().splitlines()
+    line = 1 + next(n for n, text in enumerate(source) if 'RuntimeError(f"refused: ' in text)
+    assert f"(hostile/rude.py, line {line})" in raised.value.message
+    assert "--level debug" in str(raised.value.hint)
+    shown = [entry.message for entry in rude.logs(level="debug") if entry.level == "debug"]
+    assert any(f'rude.py", line {line}, in ' in entry for entry in shown)
+    assert "RuntimeError: refused: ***" in shown[-1]
+    assert "s3cr3t" not in "".join(shown)
+
+
+def test_a_line_of_a_library_is_told_as_the_line_that_called_it(tmp_path: Path) -> None:
+    """Where an installed library raises, the plugin's own line is named, and never one of this host."""
+
+    class Calls:
+        @hookimpl
+        def sync_page(self) -> Page:
+            json.loads("no JSON")
+            raise AssertionError
+
+    manager = pluggy.PluginManager(hookspecs.GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(Calls())
+    with pytest.raises(PluginError, match=r"JSONDecodeError: .+ \(connectors/test_plugins\.py, line \d+\)"):
+        Connector("calls", "1", manager).sync_page(None, None)
+
+
+def test_a_plugin_given_by_hand_takes_the_place_of_an_installed_one() -> None:
+    """``Host(plugins={"whimsical": ...})`` uses what it is given, though a plugin of that name is installed."""
+    given = SimpleNamespace()
+    plugins = Plugins({"whimsical": given})
+    (row,) = [row for row in plugins.rows() if row.name == "whimsical"]
+    assert (row.distribution, "implements no hook" in str(row.error)) == (None, True)
 
 
 def test_an_announcement_waits_for_nobody_for_ever() -> None:
