@@ -9,6 +9,7 @@ from attrs import field, frozen
 from connector_core.connectors.session import Session
 from connector_core.errors import ApplicationError, NotFound, OperationRefused, Unsupported, UsageError
 from connector_core.model import Entitlement, EntitlementKey, Grant, Key, Outcome, Page, Request, Resource
+from connector_core.names import is_same
 from connector_core.provision.calls import Calls
 from connector_core.provision.desired_state import AccountState, DesiredState, is_called
 from connector_core.store.journal import Journal
@@ -91,6 +92,12 @@ class Accounts:
         if found.resource is not None or wish.key is None:
             return found
         return self.by_key(wish.key).pending()
+
+    def others_called(self, login: str, key: Key | None) -> list[Resource]:
+        """The accounts of that login, but the one of that id; disabled ones of old do not count."""
+        page = self.calls(lambda: self.session.connector.find_account(self.session.client, login))
+        accounts = [r for r in page.resources if r.type == self.type and r.key != key and r.status != "disabled"]
+        return [r for r in accounts if is_same(r.login, login)]
 
     # -- writing -------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardRefused, Interrupted, StateError
 from connector_core.model import ErrorInfo, Key, NewAccount, Operation
-from connector_core.provision.desired_state import Differs
+from connector_core.provision.desired_state import AGAIN, Differs
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.plan import Plan, Step, names
 from connector_core.provision.planner import Planner
@@ -70,7 +70,7 @@ def look_over(plan: Plan, planner: Planner, engine: Provisioner, came_back: Call
     if lying:
         raise GuardRefused(
             f"the plan does not say what it does to {_some(lying)}; nothing was changed",
-            hint="the connector or its settings changed, or the file was made by hand: make the plan anew",
+            hint="the connector or its settings changed, or the file was made by hand: make the plan again",
             guard="plan_forged",
         )
     protected = [step.user for step in plan.steps if planner.takes_from_protected(step)]
@@ -83,7 +83,7 @@ def look_over(plan: Plan, planner: Planner, engine: Provisioner, came_back: Call
     if differing:
         raise Differs(
             f"the application is no longer as it was planned for: {_some(differing, '; ')}; nothing was changed",
-            hint="make the plan anew",
+            hint=AGAIN,
         )
 
 
@@ -127,18 +127,20 @@ def _line(requests: Requests, step: Step) -> Line:
 
 
 def _operation(requests: Requests, step: Step) -> Operation:
+    account_type = requests.engine.account_type
     if step.kind == "create_account":
-        return requests.create(
-            NewAccount(login=step.user, given_name=step.given_name, family_name=step.family_name, role=step.role)
+        wanted = NewAccount(
+            login=step.login or step.user, given_name=step.given_name, family_name=step.family_name, role=step.role
         )
-    key = Key(requests.engine.account_type, step.user_id or "")
+        return requests.create(wanted, planned=[Key(account_type, step.user_id)] if step.user_id else [])
+    key = Key(account_type, step.user_id or "")
     expected = None if step.before is None else frozenset(step.before)
     if step.kind == "delete_account":
-        return requests.delete(key, expected=expected)
+        return requests.delete(key, expected=expected, login=step.login)
     assert step.role is not None
     if step.kind == "grant":
-        return requests.grant(step.role, key, expected=expected)
-    return requests.revoke(step.role, key, expected=expected)
+        return requests.grant(step.role, key, expected=expected, login=step.login)
+    return requests.revoke(step.role, key, expected=expected, login=step.login)
 
 
 def _found_different(requests: Requests, step: Step, operation: Operation) -> ErrorInfo | None:
@@ -149,7 +151,7 @@ def _found_different(requests: Requests, step: Step, operation: Operation) -> Er
     if step.role is None or not held or step.role in held:
         return None
     was = "is there already" if operation.outcome == "unchanged" else "was created"
-    return _info(Differs(f"{step.user} {was} and holds {names(held)}", hint="make the plan anew"))
+    return _info(Differs(f"{step.user} {was} and holds {names(held)}", hint=AGAIN))
 
 
 def _interrupted(error: Interrupted, report: ApplyReport, plan: Plan) -> Interrupted:

@@ -8,10 +8,11 @@ from attrs import evolve, frozen
 
 from connector_core.errors import AmbiguousName, GuardRefused, ProtocolError
 from connector_core.model import EntitlementKey, Key, NewAccount, OperationKind, Page, Resource
+from connector_core.names import is_same
 
 
 class Differs(GuardRefused):
-    """An account is neither as planned nor as wanted; somebody changed it meanwhile."""
+    """An account is neither as planned nor as wanted, or is another one by now."""
 
     code = "differs"
     guard = "differs"
@@ -76,6 +77,11 @@ class AccountState:
         """A disabled account is not there: it has no access, and comes back only by being enabled."""
         return self.resource is not None and self.resource.status != "disabled"
 
+    @property
+    def login(self) -> str | None:
+        """The name that the account bears; its id where it has none."""
+        return (self.resource.login or self.resource.id) if self.resource is not None else None
+
     def pending(self) -> AccountState:
         """The same, not listed yet."""
         if self.resource is None or not self.there:
@@ -87,8 +93,9 @@ class AccountState:
 class DesiredState:
     """One change to one account. ``key`` is None only where no id is known: of an account to create, or long gone.
 
-    ``expected``: what the account must hold just before the write, where a plan says so. ``invited``: what stands for
-    the account while it cannot be seen. ``as_of``: the newest operation when it was looked up, of an account to create.
+    ``expected``: what the account must hold just before the write, where a plan says so; ``expected_login``: the login
+    that it was decided for. ``invited``: what stands for the account while it cannot be seen. ``as_of``: the newest
+    operation when it was looked up, of an account to create.
     """
 
     kind: OperationKind
@@ -98,13 +105,14 @@ class DesiredState:
     entitlement: EntitlementKey | None = None
     account: NewAccount | None = None
     expected: frozenset[EntitlementKey] | None = None
+    expected_login: str | None = None
     invited: Resource | None = None
     as_of: int = 0
 
     @property
     def label(self) -> str:
         """The account as a person names it."""
-        return self.login or (self.key.id if self.key else "?")
+        return self.login or self.expected_login or (self.key.id if self.key else "?")
 
     @property
     def role(self) -> EntitlementKey | None:
@@ -135,15 +143,24 @@ class DesiredState:
         """The wish for the account that was made for it."""
         return self if found.resource is None else evolve(self, key=found.resource.key)
 
+    def require_login(self, found: AccountState) -> None:
+        """:raises Differs: the account bears another login than the one that a plan was made for."""
+        if self.expected_login is None or found.resource is None or is_same(found.login, self.expected_login):
+            return
+        raise Differs(
+            f"the account with the id {found.resource.id} is called {found.login} now, planned for "
+            f"{self.expected_login}", hint=AGAIN,
+        )  # fmt: skip
+
     def require_expected(self, found: AccountState) -> None:
         """:raises Differs: the account holds something else than a plan expected."""
         if self.expected is None or found.unknown:
             return
         if not found.there:
-            raise Differs(f"{self.label} has no access any more, which the plan did not expect", hint=_ANEW)
+            raise Differs(f"{self.label} has no access any more, which the plan did not expect", hint=AGAIN)
         if found.held != self.expected:
             held, expected = (", ".join(e.id for e in sorted(h)) or "nothing" for h in (found.held, self.expected))
-            raise Differs(f"{self.label} holds {held}, planned for {expected}", hint=_ANEW)
+            raise Differs(f"{self.label} holds {held}, planned for {expected}", hint=AGAIN)
 
 
 def is_called(name: str | None, wanted: str) -> bool:
@@ -151,4 +168,4 @@ def is_called(name: str | None, wanted: str) -> bool:
     return name is not None and name.strip().casefold() == wanted.strip().casefold()
 
 
-_ANEW = "make the plan anew"
+AGAIN = "make the plan again"

@@ -6,6 +6,8 @@ the next command finds out what came of it, by reading, and never writes twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from attrs import evolve, field, frozen
@@ -16,7 +18,7 @@ from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardR
 from connector_core.model import Operation, Request
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.calls import WriteAhead
-from connector_core.provision.desired_state import AccountState, DesiredState
+from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
 from connector_core.provision.guards import Consent, Guards, Loss
 from connector_core.provision.operation_log import OperationLog, OperationResult, login_of
 from connector_core.provision.verify import Verifier, role_warning
@@ -83,20 +85,27 @@ class Provisioner:
         :raises GuardRefused: nothing was sent; ``report`` is the operation as refused, except in a dry run.
         :raises CredentialsRefused, Interrupted: ``report`` is the operation as far as it came.
         """
-        if self._is_so(wish, found):
-            return self.unchanged(wish, found, reactivated=reactivated)
-        try:
+        with self.noting_refusals(wish, found):
+            self._require_same_account(wish, found)
+            if self._is_so(wish, found):
+                return self.unchanged(wish, found, reactivated=reactivated)
             wish.require_expected(found)
             loss = Loss.by(wish, found, self.accounts.entitlement)
             self.guards.check(wish, found, loss, self.consent, dry=self.dry)
-        except GuardRefused as error:
-            if not self.dry:
-                error.report = self.book.note(wish, found, self.asked, OperationResult(state="refused", error=error))
-            raise
         if self.dry:
             return self._shown(wish, found)
         id = self.book.begin(wish, found, self.asked, reactivated=reactivated)
         return self._write(id, wish, found)
+
+    @contextmanager
+    def noting_refusals(self, wish: DesiredState, found: AccountState) -> Iterator[None]:
+        """Write what a guard refuses within this into the journal: ``report`` of its error, except in a dry run."""
+        try:
+            yield
+        except GuardRefused as error:
+            if not self.dry:
+                error.report = self.book.note(wish, found, self.asked, OperationResult(state="refused", error=error))
+            raise
 
     def unchanged(
         self, wish: DesiredState, found: AccountState, *warnings: str, reactivated: bool = False
@@ -109,6 +118,14 @@ class Provisioner:
             verified=found.seen and wish.is_satisfied(found) is True, warnings=(*warnings, *role_warning(wish, found)),
         )  # fmt: skip
         return self.book.note(wish, found, self.asked, ending, reactivated=reactivated)
+
+    def _require_same_account(self, wish: DesiredState, found: AccountState) -> None:
+        """:raises Differs: by now the id of a plan's step bears another login, or its login is another account's."""
+        wish.require_login(found)
+        if wish.expected_login is None:
+            return
+        for other in self.accounts.others_called(wish.expected_login, wish.key):
+            raise Differs(f"{wish.expected_login} is another account now, with the id {other.id}", hint=AGAIN)
 
     def _is_so(self, wish: DesiredState, found: AccountState) -> bool:
         """As read; where a role cannot be read, as the last operation left it, if that was the same and seen done."""

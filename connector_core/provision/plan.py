@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, field, frozen
 
 from connector_core.convert import compact, from_json, to_json
 from connector_core.errors import ConfigurationError, ConnectorCoreError, GuardRefused, UsageError
 from connector_core.files import read_bytes, write_private
 from connector_core.model import EntitlementKey, Json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 did not name the login of each account
 _LARGEST = 64 * 2**20  # bytes
 _LONGEST = 500  # characters of an error that are worth showing
 PlanKind = Literal["create_account", "delete_account", "grant", "revoke"]
@@ -30,14 +30,17 @@ _ORDER: Mapping[Effect, int] = {"downgrade": 0, "change": 1, "create": 2, "upgra
 class Step:
     """One operation of a plan.
 
-    ``user`` is the login; ``user_id`` None where there is no account yet. ``before``: the entitlements held when the
-    plan was made; None where there was no account, or a disabled one, which holds nothing that counts. ``seats``: what
-    it does to the number of paid ones, None where the application decides. ``effect`` decides the order.
+    ``user`` is the login as people see it; ``user_id`` and ``login`` are those of the account that the step was decided
+    for, both None where there is none yet: nothing is written to that id under another login, nor to another id under
+    that login. ``before``: the entitlements held when the plan was made; None where there was no account, or a disabled
+    one, which holds nothing that counts. ``seats``: what it does to the number of paid ones, None where the application
+    decides. ``effect`` decides the order.
     """
 
     kind: PlanKind
     user: str
     user_id: str | None = None
+    login: str | None = field(default=Factory(lambda step: step.user if step.user_id else None, takes_self=True))
     role: EntitlementKey | None = None
     given_name: str | None = None
     family_name: str | None = None
@@ -53,6 +56,8 @@ class Step:
             raise ValueError(f"{self.kind} needs a user_id")
         if self.kind in ("grant", "revoke") and self.role is None:
             raise ValueError(f"{self.kind} needs a role")
+        if self.user_id is not None and not self.login:
+            raise ValueError("a step with a user_id needs its login")
 
 
 @frozen(kw_only=True)
@@ -190,13 +195,15 @@ def _document(path: Path) -> Json:
     except (ValueError, RecursionError) as error:
         raise _no_plan(f"{path} is no plan: {str(error)[:_LONGEST]}") from error
     version = document.get("format_version") if isinstance(document, dict) else None
+    if version == 1 and not isinstance(version, bool):
+        raise _no_plan(f"the plan {path} was made by an earlier version, and does not say which login each step is for")
     if version != FORMAT_VERSION or isinstance(version, bool):
         raise _no_plan(f"{path} is no plan of format {FORMAT_VERSION}")
     return document
 
 
 def _no_plan(message: str) -> ConnectorCoreError:
-    return UsageError(message, hint="connector-core plan makes it anew")
+    return UsageError(message, hint="make it again with connector-core plan")
 
 
 def _digest(plan: Plan) -> str:

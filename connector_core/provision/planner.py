@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from attrs import evolve, field, frozen
 
 from connector_core.model import AccessRow, Entitlement, EntitlementKey
+from connector_core.names import is_same, normalized
 from connector_core.provision.people_file import Wanted
 from connector_core.provision.plan import Effect, PlanKind, Step, names
 
@@ -67,6 +68,11 @@ def accounts_in(access: Iterable[AccessRow]) -> tuple[Account, ...]:
     return tuple(accounts.values())
 
 
+def _shown(account: Account) -> str:
+    """Its name as a file and a terminal show it."""
+    return account.login if account.login.isprintable() else account.id
+
+
 @frozen
 class Planner:
     """Compares with a complete picture.
@@ -79,6 +85,7 @@ class Planner:
     protected: Callable[[str], bool] = lambda name: False
     _by_id: dict[str, Account] = field(init=False)
     _by_name: dict[str, list[Account]] = field(init=False)
+    _by_login: dict[str, list[Account]] = field(init=False)
 
     @_by_id.default
     def _index(self) -> dict[str, Account]:
@@ -94,6 +101,13 @@ class Planner:
                 if account.enabled or not same or not same[0].enabled:
                     same.append(account)
         return found
+
+    @_by_login.default
+    def _logins(self) -> dict[str, list[Account]]:
+        called: dict[str, list[Account]] = {}
+        for account in self.accounts:
+            called.setdefault(normalized(account.login), []).append(account)
+        return called
 
     @property
     def enabled(self) -> int:
@@ -164,7 +178,8 @@ class Planner:
         if account is None or (not account.enabled and person.role is None):
             return self._weighed(
                 Step(
-                    kind="create_account", user=person.login, user_id=account.id if account else None, role=person.role,
+                    kind="create_account", user=person.login if account is None else _shown(account), role=person.role,
+                    user_id=account.id if account else None, login=account.login if account else None,
                     given_name=person.given_name, family_name=person.family_name,
                 )
             )  # fmt: skip
@@ -177,8 +192,9 @@ class Planner:
 
     def _step(self, kind: PlanKind, account: Account, role: EntitlementKey | None = None) -> Step:
         before = tuple(sorted(account.held)) if account.enabled else None
-        user = account.login if account.login.isprintable() else account.id
-        return self._weighed(Step(kind=kind, user=user, user_id=account.id, role=role, before=before))
+        return self._weighed(
+            Step(kind=kind, user=_shown(account), user_id=account.id, login=account.login, role=role, before=before)
+        )
 
     def _guarded(self, steps: Iterable[Step], warnings: list[str], include_protected: bool) -> Comparison:
         """Protected accounts keep what they have."""
@@ -245,9 +261,10 @@ class Planner:
         if step.user_id is None:
             return self._difference_for_new(step)
         account = self._by_id.get(step.user_id)
-        others = [a for a in self._by_name.get(step.user.casefold(), ()) if a.id != step.user_id and a.enabled]
-        if others:
-            return f"{step.user} is another account now"
+        if account is not None and not is_same(account.login, step.login):
+            return f"the account with the id {account.id} is called {account.login} now, planned for {step.user}"
+        if other := next((a for a in self._called(step.login) if a.enabled and a.id != step.user_id), None):
+            return f"{step.user} is another account now, with the id {other.id}"
         if account is None or not account.enabled:
             as_it_should = step.effect == "remove" or (account is not None and step.before is None)
             return None if as_it_should else f"{step.user} is gone"
@@ -265,6 +282,10 @@ class Planner:
             return None
         what = f"is there already and holds {names(found[0].held)}" if found[0].enabled else "is there, disabled"
         return f"{step.user} {what}"
+
+    def _called(self, login: str | None) -> list[Account]:
+        """The accounts of that login."""
+        return self._by_login.get(normalized(login or ""), [])
 
     def _as_wanted(self, step: Step, held: Held) -> bool:
         if step.kind == "create_account":

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from connector_core.errors import AmbiguousName, UnknownName, UsageError
 from connector_core.model import EntitlementKey, Key, NewAccount, Operation
-from connector_core.provision.desired_state import AccountState, DesiredState
+from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
 from connector_core.provision.engine import Provisioner
 
 Held = frozenset[EntitlementKey]
@@ -17,7 +17,9 @@ Held = frozenset[EntitlementKey]
 
 @frozen
 class Requests:
-    """The four requests. ``user`` is an e-mail in any case, or an id; ``expected`` is what a plan says they hold.
+    """The four requests. ``user`` is an e-mail in any case, or an id.
+
+    A plan names ids, and says what each account is ``expected`` to hold and which ``login`` to bear.
 
     Every method reads, then writes at most once for each step, and returns what came of it. Raises `GuardRefused`
     where nothing may be written, `UnknownName` for somebody never heard of, and the errors of reading.
@@ -25,36 +27,54 @@ class Requests:
 
     engine: Provisioner
 
-    def create(self, account: NewAccount) -> Operation:
-        """An account, enabled; one that exists is left as it is."""
+    def create(self, account: NewAccount, *, planned: Collection[Key] | None = None) -> Operation:
+        """An account, enabled; one that exists is left as it is.
+
+        :param planned: of a plan, the disabled account that it enables for that: one, or none. None without a plan.
+        """
         engine = self.engine
         login, as_of = _checked(account.login), engine.journal.newest()
         found = engine.accounts.find(login)
         base = DesiredState(kind="create_account", type=engine.account_type, login=login, account=account, as_of=as_of)
         wish = self._wish(found, base)
+        if planned is not None:
+            with engine.noting_refusals(wish, found):
+                _require_planned(login, found, planned)
         if found.resource is None and engine.journal.was_invited(engine.account_type, login):
             return engine.unchanged(wish, found, "invited before, and not visible yet; delete-user takes that back")
         if found.resource is None or found.there:
             return engine.carry_out(wish, found)
         return self._come_back(wish, found)
 
-    def delete(self, user: str | Key, *, expected: Held | None = None) -> Operation:
+    def delete(self, user: str | Key, *, expected: Held | None = None, login: str | None = None) -> Operation:
         """No account; one that is gone or disabled already is left as it is."""
-        return self._take(DesiredState(kind="delete_account", type=self.engine.account_type, expected=expected), user)
-
-    def revoke(self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None) -> Operation:
-        """The entitlement no longer held."""
-        wish = DesiredState(kind="revoke", type=self.engine.account_type, entitlement=entitlement, expected=expected)
+        wish = DesiredState(
+            kind="delete_account", type=self.engine.account_type, expected=expected, expected_login=login
+        )
         return self._take(wish, user)
 
-    def grant(self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None) -> Operation:
+    def revoke(
+        self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None, login: str | None = None
+    ) -> Operation:
+        """The entitlement no longer held."""
+        wish = DesiredState(
+            kind="revoke", type=self.engine.account_type, entitlement=entitlement, expected=expected,
+            expected_login=login,
+        )  # fmt: skip
+        return self._take(wish, user)
+
+    def grant(
+        self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None, login: str | None = None
+    ) -> Operation:
         """The entitlement held; a disabled account is enabled first."""
         found, key = self._find(user)
         base = DesiredState(
-            kind="grant", type=self.engine.account_type, key=key, entitlement=entitlement, expected=expected
-        )
+            kind="grant", type=self.engine.account_type, key=key, entitlement=entitlement, expected=expected,
+            expected_login=login,
+        )  # fmt: skip
         if found.resource is None:
-            base.require_expected(found)
+            with self.engine.noting_refusals(base, found):
+                base.require_expected(found)
             raise self._unknown(user)
         wish = self._wish(found, base)
         return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found)
@@ -126,7 +146,9 @@ class Requests:
 
         Who is disabled holds nothing, so that no role they had before is protected from the one they come back with.
         """
-        wish.require_expected(found)
+        with self.engine.noting_refusals(wish, found):
+            wish.require_login(found)
+            wish.require_expected(found)
         engine = evolve(self.engine, consent=evolve(self.engine.consent, include_protected=True))
         needed = ["provision_enable_account", *(["provision_grant"] if wish.role is not None else [])]
         engine.session.connector.require(*needed)
@@ -185,6 +207,16 @@ def named(role: str, known: Collection[EntitlementKey]) -> EntitlementKey:
     if len(found) > 1:
         raise AmbiguousName(f"{role!r} may be any of {', '.join(map(str, found))}", hint="name it as type:id:slug")
     return found[0]
+
+
+def _require_planned(login: str, found: AccountState, planned: Collection[Key]) -> None:
+    """:raises Differs: another account has that login than the plan found; an enabled one where it found none is so."""
+    if found.resource is None and planned:
+        raise Differs(f"{login} is gone", hint=AGAIN)
+    if found.resource is None or found.resource.key in planned or (found.there and not planned):
+        return
+    what = "is another account now" if planned else "is there, disabled"
+    raise Differs(f"{login} {what}, with the id {found.resource.id}", hint=AGAIN)
 
 
 def _checked(name: str) -> str:
