@@ -22,6 +22,7 @@ from attrs import NOTHING, frozen
 from connector_core.model import Secret
 
 RESERVED = ("connector", "app", "owner", "managed")  # what a connection itself can say: no setting has such a name
+IDENTITY = "identity"  # of a connection; set-up writes it into the configuration file, and no setting has that name
 _META = "connector_core"
 
 
@@ -70,7 +71,7 @@ def declared(settings: type) -> Iterator[Setting]:
     for a in attrs.fields(settings):
         if _META not in a.metadata:
             raise TypeError(f"{settings.__name__}.{a.name} is not made with setting(), secret() or address()")
-        if a.name in RESERVED:
+        if a.name in (*RESERVED, IDENTITY):
             raise TypeError(f"{settings.__name__}.{a.name} is a reserved word")
         yield Setting(name=a.name, type=hints[a.name], default=a.default, **a.metadata[_META])
 

@@ -19,11 +19,13 @@ from attrs import Attribute, Factory, field, frozen
 
 from connector_core.config import addresses
 from connector_core.config.addresses import refuse_credentials
+from connector_core.config.identity import check_identities
 from connector_core.config.secrets import Places, fetch
 from connector_core.errors import ConfigurationError, UnknownName
 from connector_core.files import read_bytes, what_is_wrong
 from connector_core.model import Json, Secret
-from connector_core.settings import RESERVED, Setting, declared
+from connector_core.settings import IDENTITY, RESERVED, Setting, declared
+from connector_core.store.connections import ConnectionRef
 from connector_core.trust import trusted
 
 SANDBOX = "-sandbox"
@@ -55,7 +57,7 @@ def _sensible(_: object, __: Attribute[str], name: str) -> None:
 @frozen(kw_only=True)
 class ConnectionConfig:
     """What is configured for one connection. ``values`` are settings of the connector, not yet checked; ``words`` the
-    reserved words that somebody said.
+    reserved words that are given. ``identity`` is None where the file holds none: then the state keeps it.
 
     ``others`` are the names of the other connections, ``file`` is the configuration file, ``environ`` the environment
     that settings may come from.
@@ -63,6 +65,7 @@ class ConnectionConfig:
 
     name: str = field(validator=_sensible)
     connector: str
+    identity: str | None = None
     app: str | None = None
     owner: str | None = None
     managed: bool = False
@@ -82,6 +85,11 @@ class ConnectionConfig:
     @property
     def sandbox(self) -> bool:
         return self.name == self.connector + SANDBOX
+
+    @property
+    def ref(self) -> ConnectionRef:
+        """Return what the state knows it by."""
+        return ConnectionRef(name=self.name, connector=self.connector, identity=self.identity)
 
 
 @frozen(kw_only=True)
@@ -105,7 +113,9 @@ class Configuration:
         apps = _tables(document, "apps", path)
         for app, table in apps.items():
             _only_known(table, ("owner", "managed"), f'[apps."{app}"] in {path}')
-        return cls(path=path, apps=apps, connections=_tables(document, "connections", path), environ=environ)
+        connections = _tables(document, "connections", path)
+        check_identities(connections, path)
+        return cls(path=path, apps=apps, connections=connections, environ=environ)
 
     def names(self, connectors: Iterable[str]) -> list[str]:
         """Every connection there is: those in the file, and for each connector one of its name and its sandbox.
@@ -139,9 +149,9 @@ class Configuration:
         reserved = self._of_app(reserved, file) | reserved
         arguments = {k: Value(v, "argument", f"the argument {k}") for k, v in (settings or {}).items()}
         return ConnectionConfig(
-            name=name, connector=connector, app=_text(reserved, "app"), owner=_text(reserved, "owner"),
-            managed=_boolean(reserved, "managed", default=name == connector + SANDBOX),
-            values={k: v for k, v in file.items() if k not in RESERVED} | arguments,
+            name=name, connector=connector, identity=table.get(IDENTITY), app=_text(reserved, "app"),
+            owner=_text(reserved, "owner"), managed=_boolean(reserved, "managed", default=name == connector + SANDBOX),
+            values={k: v for k, v in file.items() if k not in (*RESERVED, IDENTITY)} | arguments,
             words={k: v for k, v in reserved.items() if k in RESERVED},
             environ=self.environ, others=tuple(n for n in names if n != name), file=self.path,
         )  # fmt: skip

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from attrs import frozen
 
@@ -16,7 +15,7 @@ from connector_core.clock import Clock
 from connector_core.config.configuration import ConnectionConfig, resolve
 from connector_core.connectors.connector import Connector
 from connector_core.connectors.sandbox import Sandbox
-from connector_core.connectors.vault import FileVault
+from connector_core.connectors.vault import ConnectionVault
 from connector_core.convert import compact, to_json
 from connector_core.errors import ConnectorCoreError
 from connector_core.http import HttpClient, HttpEvent, HttpPolicy
@@ -64,8 +63,7 @@ def opened(
         )  # fmt: skip
         stack.callback(http.close)
         stack.enter_context(_concealing(http.mask))
-        # Named after the state file: another one is another workspace's, though the connection be called the same.
-        vault = FileVault(state.with_name(f"{state.name}.{quote(config.name, safe='')}.vault"))
+        vault = ConnectionVault(state, config.ref)
         yield Session(
             connector=connector, manifest=connector.manifest(settings), settings=settings, http=http,
             client=connector.connect(settings, http, vault),

@@ -5,14 +5,52 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from connector_core.errors import StateError
 from connector_core.files import make_private_folder, read_bytes
+from connector_core.store.companions import vault_file
+from connector_core.store.connections import ConnectionRef, find_connection, identity_of
+from connector_core.store.database import explained, open_reader, open_writer
 from connector_core.trust import trusted
 
 _LARGEST = 2**20  # bytes of a vault
+
+
+class ConnectionVault:
+    """The vault of one connection, next to the state file at ``state``: another state may be another workspace's."""
+
+    def __init__(self, state: Path, ref: ConnectionRef) -> None:
+        self._state = state
+        self._ref = ref
+
+    def get(self, name: str) -> str | None:
+        """What was kept under that name, or None.
+
+        :raises StateError: the state or the vault cannot be used.
+        """
+        identity = self._known_identity()
+        return None if identity is None else FileVault(vault_file(self._state, identity)).get(name)
+
+    def put(self, name: str, value: str) -> None:
+        """Keep it, as `FileVault.put`.
+
+        :raises StateError: the state or the vault cannot be used.
+        """
+        with explained(self._state), closing(open_writer(self._state)) as db:
+            identity = identity_of(db, self._ref)
+        FileVault(vault_file(self._state, identity)).put(name, value)
+
+    def _known_identity(self) -> str | None:
+        """The state's first: it may still have one of its own, where the configuration file was given one since."""
+        with explained(self._state):
+            db = open_reader(self._state)
+            if db is None:
+                return self._ref.identity
+            with closing(db):
+                row = find_connection(db, self._ref)
+        return self._ref.identity if row is None else str(row["identity"])
 
 
 class FileVault:

@@ -263,7 +263,7 @@ class Connection(Record):
 
         db = engine.journal.db
         for complaint in self._context.plugins.announce("operation_finished", operation=operation):
-            connection = connection_id(db, self.name, self.config.connector)
+            connection = connection_id(db, self.config.ref)
             LogBuffer(connection, self._context.clock, engine.session.http.mask).write(db, "error", complaint)
 
     @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config.configuration import SANDBOX, Configuration
@@ -193,15 +193,19 @@ class Host:
         if path != self._state_path(new) or not path.exists():
             yield False
             return
-        from connector_core.store.connections import rename_connection
+        from connector_core.store.connections import find_connection, rename_connection
         from connector_core.store.database import explained, open_writer, transaction
         from connector_core.store.lock import exclusive
 
-        with (
-            explained(path), closing(open_writer(path)) as db, exclusive(path, db, name, self._context.clock),
-            transaction(db),
-        ):  # fmt: skip
-            yield rename_connection(db, name, new)
+        config = self.connection(name if name in self._configuration.connections else new).config
+        ref = evolve(config.ref, name=name)
+        with explained(path), closing(open_writer(path)) as db:
+            row = find_connection(db, ref)
+            if row is None or row["name"] != name:
+                yield False
+                return
+            with exclusive(path, db, ref, self._context.clock), transaction(db):
+                yield rename_connection(db, ref, new)
 
     def refuse_precious(self, target: Path, *, inputs: Iterable[Path] = ()) -> None:
         """Refuse to write to a file that must not be lost: the state, the configuration, a secret, or an input.

@@ -86,7 +86,7 @@ def apply_plan(
             f"the plan was made for {plan.connection}, a {plan.connector} at the address it had then",
             hint="nothing was changed; make the plan anew", guard="other_connection",
         )  # fmt: skip
-    with exclusive(path, db, config.name, engine.clock):
+    with exclusive(path, db, config.ref, engine.clock):
         look_over(plan, planner(session, reader), engine, partial(_came_back, reader, plan))
         id = engine.journal.begin_apply(plan.digest, to_json(plan), engine.asked)
         status = "interrupted"

@@ -23,7 +23,7 @@ from connector_core.provision.operation_log import OperationLog
 from connector_core.provision.options import ChangeOptions
 from connector_core.provision.settle import Settler
 from connector_core.provision.verify import Verifier
-from connector_core.store.connections import connection_id, find_connection, put_resource_types
+from connector_core.store.connections import ConnectionRef, connection_id, find_connection, put_resource_types
 from connector_core.store.database import transaction
 from connector_core.store.follow import Follower
 from connector_core.store.journal import Journal, Requester
@@ -72,7 +72,7 @@ def _verifier(
 ) -> Verifier:  # fmt: skip
     """The connection's rows are made where this is the first that anybody hears of it."""
     with transaction(db):
-        connection = connection_id(db, config.name, config.connector)
+        connection = connection_id(db, config.ref)
         put_resource_types(db, connection, session.manifest.resource_types)
         follower = Follower(db, connection, calls.clock)
         follower.define(session.manifest.entitlements)
@@ -90,7 +90,7 @@ def _consent(terms: ChangeOptions) -> Consent:
     )  # fmt: skip
 
 
-def has_open(db: sqlite3.Connection, connection: str) -> bool:
+def has_open(db: sqlite3.Connection, ref: ConnectionRef) -> bool:
     """Whether there is anything to settle."""
-    row = find_connection(db, connection)
+    row = find_connection(db, ref)
     return row is not None and bool(Journal(db, row["id"], SystemClock(), "").open_entries())

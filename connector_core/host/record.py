@@ -58,6 +58,19 @@ class Record:
     def name(self) -> str:
         return self.config.name
 
+    @property
+    def identity(self) -> str:
+        """What tells this connection from every other, whatever it is called: random, made at set-up.
+
+        It is kept in the configuration file, else in the state, where it is made now if there is none yet.
+        """
+        if self.config.identity is not None:
+            return self.config.identity
+        from connector_core.store.connections import identity_of
+
+        with self._writing() as db:
+            return identity_of(db, self.config.ref)
+
     def __repr__(self) -> str:
         return f"<Connection {self.name} of {self.config.connector}>"
 
@@ -151,7 +164,7 @@ class Record:
         from connector_core.store.connections import connection_id, set_next_run
 
         with self._writing() as db:
-            connection = connection_id(db, self.name, self.config.connector)
+            connection = connection_id(db, self.config.ref)
             set_next_run(db, connection, None if at is None else rfc3339(at))
 
     # -- forgetting ----------------------------------------------------------------------------------------
@@ -175,8 +188,8 @@ class Record:
         before = None if older is None else rfc3339(self._context.clock.now() - older)
         with self._reading() as reader:
             reader.picture()
-        with self._writing() as db, exclusive(self._path, db, self.name, self._context.clock):
-            connection = Reader(db, self.name).id
+        with self._writing() as db, exclusive(self._path, db, self.config.ref, self._context.clock):
+            connection = Reader(db, self.config.ref).id
             oldest = oldest_to_keep(db, connection, before=before, newest=keep)
             if oldest is None or (older is None and keep is None):
                 return Pruned()
@@ -208,7 +221,7 @@ class Record:
             with closing(db):
                 if not moving:
                     db.execute("BEGIN")
-                yield Reader(db, self.name)
+                yield Reader(db, self.config.ref)
 
 
 class _Undone(Exception):

@@ -12,6 +12,7 @@ from attrs import frozen
 from connector_core.clock import Clock
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.model import ErrorInfo, SyncInfo
+from connector_core.store.connections import ConnectionRef
 from connector_core.store.database import explained, open_reader
 from connector_core.store.lock import is_held
 from connector_core.store.overview import Overview, overview
@@ -50,9 +51,9 @@ _LATE = 60.0  # seconds after which a run that should have begun is missed
 
 
 def look(config: ConnectionConfig, path: Path, clock: Clock) -> ConnectionStatus:
-    """How that connection is doing, from its state and whether somebody holds its lock."""
-    seen = _overview(config.name, path)
-    label = _label(seen, busy=is_held(path, config.name))
+    """How that connection is doing, from its state and whether a process holds its lock."""
+    seen = _overview(config.ref, path)
+    label = _label(seen, busy=seen.identity is not None and is_held(path, seen.identity))
     ahead = None if seen.next_run is None else datetime.fromisoformat(seen.next_run).timestamp() - clock.now()
     overdue = ahead is not None and ahead < -_LATE and label != "syncing"
     return ConnectionStatus(
@@ -63,13 +64,13 @@ def look(config: ConnectionConfig, path: Path, clock: Clock) -> ConnectionStatus
     )  # fmt: skip
 
 
-def _overview(connection: str, path: Path) -> Overview:
+def _overview(ref: ConnectionRef, path: Path) -> Overview:
     with explained(path):
         db = open_reader(path)
         if db is None:
             return Overview()
         with closing(db):
-            return overview(db, connection)
+            return overview(db, ref)
 
 
 def _label(seen: Overview, *, busy: bool) -> Label:

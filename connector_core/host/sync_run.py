@@ -53,8 +53,8 @@ class SyncRun:
     def __call__(self, session: Session) -> SyncReport:
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"{self.workers} workers could read nothing", hint="1 or more, or none said")
-        connection = connection_id(self.db, self.config.name, self.config.connector)
-        with exclusive(self.path, self.db, self.config.name, self.context.clock):
+        connection = connection_id(self.db, self.config.ref)
+        with exclusive(self.path, self.db, self.config.ref, self.context.clock):
             policy = self.context.sync_policy or SyncPolicy()
             terms = runs.ReadFingerprint(
                 version=session.connector.version, reading=session.reading, address=session.address
@@ -83,7 +83,7 @@ class SyncRun:
         """Find out first what became of operations that nobody saw the end of."""
         from connector_core.host.provisioning import has_open, provisioner
 
-        if has_open(self.db, self.config.name):
+        if has_open(self.db, self.config.ref):
             with provisioner(self.db, self.path, self.config, session, WriteAhead(), self.context.clock, {}, Traffic()):
                 pass
 
@@ -124,7 +124,7 @@ class SyncRun:
             self._log.flush(self.db)
             trim(self.db, self.context.clock)
         row = runs.sync_row(self.db, sync)
-        reader = Reader(self.db, self.config.name)
+        reader = Reader(self.db, self.config.ref)
         report = SyncReport(
             connection=self.config.name, connector=self.config.connector, sync=runs.sync_info(row),
             counts=reader.counts(), rejected=row["rejected"], warnings=reader.warnings(sync), error=runs.error_of(row),

@@ -7,6 +7,7 @@
     schema.py        tables and public views, as migrations
     restore.py       the state replaced by a backup
     backup.py        a copy of the file while it is in use
+    companions.py    files next to the state, for one connection each
     connections.py   connections, events, entitlements
     runs.py          syncs as rows
     frontier.py      open cursors of a running sync

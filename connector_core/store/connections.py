@@ -2,42 +2,129 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from attrs import frozen
 
 from connector_core.errors import UsageError
 from connector_core.model import Entitlement, EntitlementKey, ResourceType
+from connector_core.store.companions import move_vault
+from connector_core.store.database import transaction
 
 
-def connection_id(db: sqlite3.Connection, name: str, connector: str) -> int:
-    """The row of the connection of that name, made where there is none."""
-    db.execute(
-        "INSERT INTO connections (name, connector) VALUES (?, ?) "
-        "ON CONFLICT (name) DO UPDATE SET connector = excluded.connector",
-        (name, connector),
-    )
-    row = db.execute("SELECT id FROM connections WHERE name = ?", (name,)).fetchone()
+@frozen(kw_only=True)
+class ConnectionRef:
+    """Which connection is meant: the one of this ``identity``.
+
+    Where no configuration file holds an identity (None), it is the one of this ``name`` that has none there either.
+    """
+
+    name: str
+    connector: str
+    identity: str | None = None
+
+
+def new_identity() -> str:
+    """Return an identity that no other connection has."""
+    return secrets.token_hex(16)
+
+
+def connection_id(db: sqlite3.Connection, ref: ConnectionRef) -> int:
+    """Return the row number of a connection; make its row where there is none, and bring its label up to date."""
+    row = find_connection(db, ref)
+    if row is None or _is_outdated(db, row, ref):
+        with _atomic(db):
+            return _entered(db, ref)
     return int(row["id"])
 
 
-def find_connection(db: sqlite3.Connection, name: str) -> sqlite3.Row | None:
-    """The row of the connection of that name, or None where it was never synced."""
+def find_connection(db: sqlite3.Connection, ref: ConnectionRef) -> sqlite3.Row | None:
+    """Return the row of a connection, or None where the state knows nothing of it."""
+    row = None
+    if ref.identity is not None:
+        row = db.execute("SELECT * FROM connections WHERE identity = ?", (ref.identity,)).fetchone()
+    if row is None:
+        # What was run before its configuration held an identity (an earlier version, a backup) is not lost.
+        which = "name = ? AND removed IS NULL AND (? IS NULL OR NOT configured)"
+        row = db.execute(f"SELECT * FROM connections WHERE {which}", (ref.name, ref.identity)).fetchone()
+    found: sqlite3.Row | None = row
+    return found
+
+
+def identity_of(db: sqlite3.Connection, ref: ConnectionRef) -> str:
+    """Return the identity of a connection, made where it has none yet."""
+    row = db.execute("SELECT identity FROM connections WHERE id = ?", (connection_id(db, ref),)).fetchone()
+    return str(row["identity"])
+
+
+def rename_connection(db: sqlite3.Connection, ref: ConnectionRef, new: str) -> bool:
+    """Give a connection another label; whether the state knew it.
+
+    :raises UsageError: another connection has that label.
+    """
+    row, other = find_connection(db, ref), _named(db, new)
+    if row is not None and other is not None and other["id"] != row["id"]:
+        raise UsageError(f"the state holds a history of {new!r} already", hint="choose a name that was never used")
+    if row is not None:
+        db.execute("UPDATE connections SET name = ? WHERE id = ?", (new, row["id"]))
+    return row is not None
+
+
+def name_holder(db: sqlite3.Connection, connection: int, holder: str) -> None:
+    """Remember who took the connection's lock last, for the message to who comes second."""
+    db.execute("UPDATE connections SET holder = ? WHERE id = ?", (holder, connection))
+
+
+def _is_outdated(db: sqlite3.Connection, row: sqlite3.Row, ref: ConnectionRef) -> bool:
+    """Whether the row says something else of the connection than its configuration, which could be changed."""
+    if row["name"] != ref.name and _named(db, ref.name) is None:
+        return True
+    if row["removed"] is not None:
+        return True
+    return row["connector"] != ref.connector or (ref.identity is not None and row["identity"] != ref.identity)
+
+
+def _entered(db: sqlite3.Connection, ref: ConnectionRef) -> int:
+    """Make the row of a connection, or bring it up to date, in the caller's transaction."""
+    row, other = find_connection(db, ref), _named(db, ref.name)
+    if row is None:
+        if other is not None:  # the name went to a new connection; the history of the earlier one keeps another label
+            label = f"{other['name']} ({other['identity'][:8]})"
+            db.execute("UPDATE connections SET name = ? WHERE id = ?", (label, other["id"]))
+        made = db.execute(
+            "INSERT INTO connections (name, connector, identity, configured) VALUES (?, ?, ?, ?) RETURNING id",
+            (ref.name, ref.connector, ref.identity or new_identity(), ref.identity is not None),
+        )
+        return int(made.fetchone()[0])
+    if ref.identity is not None and row["identity"] != ref.identity:
+        move_vault(db, row["identity"], ref.identity)
+    db.execute(
+        "UPDATE connections SET name = ?, connector = ?, identity = coalesce(?, identity), "
+        "configured = max(configured, ?), removed = NULL WHERE id = ?",
+        (
+            ref.name if other is None else row["name"], ref.connector, ref.identity, ref.identity is not None,
+            row["id"],
+        ),
+    )  # fmt: skip
+    return int(row["id"])
+
+
+def _named(db: sqlite3.Connection, name: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute("SELECT * FROM connections WHERE name = ?", (name,)).fetchone()
     return row
 
 
-def rename_connection(db: sqlite3.Connection, name: str, new: str) -> bool:
-    """Let everything of a connection belong to another name; whether there was anything.
-
-    :raises UsageError: something belongs to that name already.
-    """
-    if find_connection(db, name) is not None and find_connection(db, new) is not None:
-        raise UsageError(f"the state holds a history of {new!r} already", hint="choose a name that was never used")
-    return db.execute("UPDATE connections SET name = ? WHERE name = ?", (new, name)).rowcount > 0
-
-
-def name_holder(db: sqlite3.Connection, name: str, holder: str) -> None:
-    """Remember who took the connection's lock last, for the message to who comes second."""
-    db.execute("UPDATE connections SET holder = ? WHERE name = ?", (holder, name))
+@contextmanager
+def _atomic(db: sqlite3.Connection) -> Iterator[None]:
+    """Part of the caller's transaction, or one of its own."""
+    if db.in_transaction:
+        yield
+    else:
+        with transaction(db):
+            yield
 
 
 def set_next_run(db: sqlite3.Connection, connection: int, at: str | None) -> None:

@@ -13,7 +13,7 @@ from connector_core.files import make_private_folder
 from connector_core.trust import trusted
 
 APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
-NEWEST = 6  # how many migrations there are; kept in PRAGMA user_version
+NEWEST = 7  # how many migrations there are; kept in PRAGMA user_version
 
 OLDEST_SQLITE = (3, 37)  # strict tables
 
@@ -172,6 +172,7 @@ def _migrate(path: Path) -> None:
     from filelock import FileLock
     from sqlite_utils import Database
 
+    from connector_core.store.companions import move_named_vaults
     from connector_core.store.schema import migrations
 
     with FileLock(f"{path}.lock", mode=0o600):
@@ -180,6 +181,7 @@ def _migrate(path: Path) -> None:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")  # first: a half-made file is still ours
             db.execute("PRAGMA journal_mode = WAL")
             migrations.apply(Database(db, execute_plugins=False))
+            move_named_vaults(path, db)
             db.execute(f"PRAGMA user_version = {NEWEST}")
         finally:
             db.close()

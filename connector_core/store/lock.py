@@ -8,33 +8,35 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.errors import Busy, StateError
 from connector_core.files import what_is_wrong
-from connector_core.store.connections import find_connection, name_holder
+from connector_core.store.companions import lock_file
+from connector_core.store.connections import ConnectionRef, connection_id, name_holder
 
 _PATIENCE = 0.2  # seconds: a look by `is_held` is no reason to give up
 
 
 @contextmanager
-def exclusive(path: Path, db: sqlite3.Connection, connection: str, clock: Clock) -> Iterator[None]:
+def exclusive(path: Path, db: sqlite3.Connection, ref: ConnectionRef, clock: Clock) -> Iterator[None]:
     """Hold the connection's lock beside the state file ``path``.
 
     :raises Busy: another process holds it; the message names it.
     :raises StateError: it cannot be held.
     """
-    lock = _lock(path, connection)
+    connection = connection_id(db, ref)
+    row = db.execute("SELECT identity FROM connections WHERE id = ?", (connection,)).fetchone()
+    lock = _lock(path, row["identity"])
     try:
         lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 10)
     except Timeout:
-        row = find_connection(db, connection)
-        holder = (row and row["holder"]) or "another process"
+        row = db.execute("SELECT holder FROM connections WHERE id = ?", (connection,)).fetchone()
+        holder = row["holder"] or "another process"
         raise Busy(
-            f"{connection} is being synced or changed by {holder}", hint="wait until it has ended, or stop it"
+            f"{ref.name} is being synced or changed by {holder}", hint="wait until it has ended, or stop it"
         ) from None
     except OSError as error:
         raise unusable(lock, error) from error
@@ -46,9 +48,9 @@ def exclusive(path: Path, db: sqlite3.Connection, connection: str, clock: Clock)
         lock.release()
 
 
-def is_held(path: Path, connection: str) -> bool:
-    """Whether somebody syncs or applies now. Takes the lock for an instant, which `exclusive` has patience for."""
-    lock = _lock(path, connection)
+def is_held(path: Path, identity: str) -> bool:
+    """Whether a process syncs or applies now. Takes the lock for an instant, which `exclusive` has patience for."""
+    lock = _lock(path, identity)
     if not Path(lock.lock_file).exists():
         return False
     try:
@@ -69,5 +71,5 @@ def unusable(lock: BaseFileLock, error: OSError) -> StateError:
     )
 
 
-def _lock(path: Path, connection: str) -> FileLock:
-    return FileLock(f"{path}.{quote(connection, safe='')}.lock", mode=0o600, is_singleton=False)
+def _lock(path: Path, identity: str) -> FileLock:
+    return FileLock(lock_file(path, identity), mode=0o600, is_singleton=False)

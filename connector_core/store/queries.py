@@ -26,7 +26,7 @@ from connector_core.model import (
     SyncInfo,
 )
 from connector_core.store.changes import changes_where
-from connector_core.store.connections import find_connection, head
+from connector_core.store.connections import ConnectionRef, find_connection, head
 from connector_core.store.logs import lines
 from connector_core.store.runs import sync_info
 
@@ -34,14 +34,15 @@ from connector_core.store.runs import sync_info
 class Reader:
     """The picture of one connection, whose row is ``id``. ``at`` everywhere is an event number; None means now."""
 
-    def __init__(self, db: sqlite3.Connection, connection: str) -> None:
+    def __init__(self, db: sqlite3.Connection, ref: ConnectionRef) -> None:
         """:raises NoPicture: nothing was ever synced for it."""
-        row = find_connection(db, connection)
+        row = find_connection(db, ref)
         if row is None:
-            raise no_picture(connection)
+            raise no_picture(ref.name)
         self.db = db
-        self._name = connection
+        self._name = ref.name
         self.id = int(row["id"])
+        self.identity = str(row["identity"])
         self.oldest: int = row["pruned"] or 0  # the event whose picture is the oldest that can be told
         self._baseline: int | None = row["baseline"]
 

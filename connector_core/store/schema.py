@@ -349,6 +349,24 @@ def m006_audit(db: Database) -> None:
     _run(db, _AUDIT)
 
 
+_IDENTITY = """
+-- which connection it is: random, made at set-up; the name is a label, which may go to another connection
+ALTER TABLE connections ADD COLUMN identity TEXT;
+-- whether a configuration file holds that identity; else it is kept here alone, and found by the name
+ALTER TABLE connections ADD COLUMN configured INTEGER NOT NULL DEFAULT 0;
+-- when it was removed from the configuration; its history stays
+ALTER TABLE connections ADD COLUMN removed TEXT;
+UPDATE connections SET identity = lower(hex(randomblob(16)));
+CREATE UNIQUE INDEX connections_identity ON connections (identity)
+"""
+
+
+@migrations()
+def m007_identity(db: Database) -> None:
+    """An identity for each connection, on which everything that belongs to it hangs."""
+    _run(db, _IDENTITY)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import pytest
 from kit.cli import Around, Home, workspace
 
-from connector_core.store.connections import connection_id
+from connector_core.store.connections import ConnectionRef, connection_id
 from connector_core.store.database import open_writer, transaction
 from connector_core.store.logs import KEPT_DAYS, LogBuffer, lines, trim
 from connector_core.testing import FakeClock
@@ -173,7 +173,7 @@ def store(tmp_path: Path) -> Iterable[sqlite3.Connection]:
 
 def test_a_sitting_writes_a_thousand_lines_of_one_level(store: sqlite3.Connection) -> None:
     """How many more there were is said, and the last line is there all the same."""
-    connection = connection_id(store, "x", "x")
+    connection = connection_id(store, ConnectionRef(name="x", connector="x"))
     log = LogBuffer(connection, FakeClock(), str)
     for number in range(1500):
         log.add("warning", f"row {number}")
@@ -188,7 +188,7 @@ def test_a_sitting_writes_a_thousand_lines_of_one_level(store: sqlite3.Connectio
 def test_lines_are_forgotten_by_age_and_by_number(store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """The youngest stay."""
     clock = FakeClock()
-    connection = connection_id(store, "x", "x")
+    connection = connection_id(store, ConnectionRef(name="x", connector="x"))
     for message in ("old", "young"):
         LogBuffer(connection, clock, str).write(store, "info", message)
         clock.advance(KEPT_DAYS * 43_200 + 1)

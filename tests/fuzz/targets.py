@@ -22,7 +22,7 @@ from typing import Any
 from connector_core.cli.output import clean
 from connector_core.config.configuration import Configuration, described, resolve
 from connector_core.config.file import ConfigFile
-from connector_core.connectors.session import FileVault
+from connector_core.connectors.vault import FileVault
 from connector_core.convert import compact, from_json, to_json
 from connector_core.errors import (
     ApplicationError,

@@ -39,7 +39,8 @@ from connector_core import (
     setting,
 )
 from connector_core.clock import SystemClock
-from connector_core.connectors.session import FileVault, opened
+from connector_core.connectors.session import opened
+from connector_core.connectors.vault import FileVault
 from connector_core.testing import FakeClock
 
 TOKEN = {"token": "s3cr3t-token"}

@@ -12,6 +12,7 @@ from kit.cli import Home, workspace
 from connector_core.clock import SystemClock
 from connector_core.host.host import Host
 from connector_core.model import Secret
+from connector_core.store.connections import ConnectionRef
 from connector_core.store.lock import exclusive
 from connector_core.testing import FakeClock
 
@@ -74,7 +75,7 @@ def test_syncing_is_seen_by_another_process(home: Home) -> None:
         home("run", "whimsical")
     with closing(sqlite3.connect(home.db, isolation_level=None)) as db:
         db.row_factory = sqlite3.Row
-        with exclusive(home.db, db, "whimsical", SystemClock()):
+        with exclusive(home.db, db, ConnectionRef(name="whimsical", connector="whimsical"), SystemClock()):
             assert status(home)["label"] == "syncing"
         db.execute("UPDATE sync_runs SET status = 'running'")
     assert status(home)["label"] == "interrupted"

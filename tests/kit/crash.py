@@ -133,7 +133,7 @@ def _prune(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _keep(job: Mapping[str, Any]) -> dict[str, Any]:
-    from connector_core.connectors.session import FileVault
+    from connector_core.connectors.vault import FileVault
 
     for number in range(8):
         FileVault(Path(job["db"])).put("token", f"{number}-" + "x" * 2_000)

@@ -193,7 +193,8 @@ def test_a_second_apply_at_the_same_time_is_busy(tmp_path: Path) -> None:
     """Exit 7; the lock is the one that syncs take."""
     with office(STAFF) as served:
         plan = planned(served, tmp_path)
-        with FileLock(tmp_path / "state.db.whimsical.lock", is_singleton=False), pytest.raises(Busy) as caught:
+        (lock,) = tmp_path.glob("state.db.*.lock")
+        with FileLock(lock, is_singleton=False), pytest.raises(Busy) as caught:
             connect(served, tmp_path).apply(plan)
         assert caught.value.exit_code == 7
         assert served.writes() == 0

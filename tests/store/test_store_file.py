@@ -52,7 +52,8 @@ def test_every_file_of_the_state_is_its_owners_alone(tmp_path: Path, umask: int)
         script.connect(db).sync()
     finally:
         os.umask(old)
-    assert {"state.db", "state.db-wal", "state.db-shm", "state.db.script.lock"} <= set(modes)
+    lock = f"state.db.{script.connect(db).identity}.lock"
+    assert {"state.db", "state.db-wal", "state.db-shm", lock} <= set(modes)
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(db.parent.stat().st_mode) == 0o700
 

@@ -12,6 +12,7 @@ import pytest
 from kit.sync import Script, editor, first, user, viewer
 
 from connector_core.model import Page
+from connector_core.store.connections import ConnectionRef
 from connector_core.store.database import open_reader
 from connector_core.store.queries import Reader
 
@@ -74,7 +75,7 @@ def steps(db: Path, ask: Callable[[Reader], object]) -> int:
     assert connection is not None
     connection.set_progress_handler(count, STEP)
     try:
-        assert ask(Reader(connection, "script")) is not None
+        assert ask(Reader(connection, ConnectionRef(name="script", connector="script"))) is not None
     finally:
         connection.close()
     return max(counted, STEP)

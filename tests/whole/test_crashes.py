@@ -15,7 +15,7 @@ from kit.crash import Doom, Victims, any_doom, assert_whole, managed
 from kit.plan import TOKEN, UNSAFE, Office, csv_of, login, office
 from kit.sync import Script, Site, assert_sound, connect, dump, first, picture, users
 
-from connector_core.connectors.session import FileVault
+from connector_core.connectors.vault import FileVault
 from connector_core.host.host import Host
 from connector_core.provision.plan import Limits, write_plan
 

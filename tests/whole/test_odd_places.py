@@ -47,7 +47,8 @@ def test_something_else_in_the_place_of_a_lock_is_said(
     db: Path, capfd: pytest.CaptureFixture[str], lay: Callable[[Path], None]
 ) -> None:
     """Exit 3, naming it and what to do: nobody syncs without the lock."""
-    lock = db.with_name(f"{db.name}.{SANDBOX}.lock")
+    (lock,) = set(db.parent.glob("s.db.*.lock"))
+    lock.unlink()
     lay(lock)
     assert run(["run", SANDBOX]) == 3
     said = capfd.readouterr().err
