@@ -4,7 +4,8 @@
 
     database.py      opening: modes, pragmas, transactions
     lock.py          one sync or apply of a connection at a time
-    schema.py        tables and public views, as migrations
+    schema.py        tables, as migrations
+    views.py         public views, and the query for who has what
     restore.py       the state replaced by a backup
     backup.py        a copy of the file while it is in use
     companions.py    files next to the state, for one connection each

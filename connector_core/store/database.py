@@ -174,14 +174,20 @@ def _migrate(path: Path) -> None:
 
     from connector_core.store.companions import move_named_vaults
     from connector_core.store.schema import migrations
+    from connector_core.store.views import drop_views, make_views
 
     with FileLock(f"{path}.lock", mode=0o600):
         db = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")  # first: a half-made file is still ours
             db.execute("PRAGMA journal_mode = WAL")
+            if db.execute("PRAGMA user_version").fetchone()[0] == NEWEST:
+                return  # another process has done it meanwhile
+            drop_views(db)
             migrations.apply(Database(db, execute_plugins=False))
             move_named_vaults(path, db)
-            db.execute(f"PRAGMA user_version = {NEWEST}")
+            with transaction(db):
+                make_views(db)
+                db.execute(f"PRAGMA user_version = {NEWEST}")
         finally:
             db.close()

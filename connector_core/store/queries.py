@@ -29,6 +29,7 @@ from connector_core.store.changes import changes_where
 from connector_core.store.connections import ConnectionRef, find_connection, head
 from connector_core.store.logs import lines
 from connector_core.store.runs import sync_info
+from connector_core.store.views import access_query
 
 
 class Reader:
@@ -157,12 +158,8 @@ class Reader:
     ) -> tuple[AccessRow, ...]:
         keys = None if accounts is None else json.dumps([list(k) for k in accounts])
         roles = None if entitlements is None else json.dumps(entitlements)
-        past, resources, grants = "", _at("resources", at), _at("grants", at)
-        if at is not None:  # a table that is put together has to be named for SQLite to index it
-            past = f"past_resources AS MATERIALIZED {resources}, past_grants AS MATERIALIZED {grants}, "
-            resources, grants = "past_resources", "past_grants"
-        seed = _EVERYBODY.format(resources=resources) if accounts is None else _THESE
-        query = _ACCESS.format(past=past, seed=seed, resources=resources, grants=grants)
+        seed = _ALL.format(resources=_at("resources", at)) if accounts is None else _THESE
+        query = access_query(seed, past=at is not None) + _CHOSEN
         names = {"connection": self.id, "at": at, "keys": keys, "roles": roles}
         rows = self.db.execute(query, names)
         return tuple(
@@ -332,33 +329,11 @@ def no_picture(connection: str) -> NoPicture:
     )
 
 
-_COLUMNS = {
-    "resources": "connection, type, id, name, login, email, status, parent, profile, began, since",
-    "grants": "connection, principal_type, principal_id, entitlement, began, since, confirmed",
-}
-_EVERYBODY = """SELECT r.type, r.id, r.type, r.id FROM {resources} r
+_COLUMNS = {"resources": "connection, type, id, name, login, email, status, parent, profile, began, since"}
+_ALL = """SELECT :connection, r.type, r.id, r.type, r.id FROM {resources} r
     JOIN resource_types t ON t.connection = :connection AND t.type = r.type AND t.account"""
-_THESE = """SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[0]'),
+_THESE = """SELECT :connection, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[0]'),
     json_extract(value, '$[1]') FROM json_each(:keys)"""
-# CROSS JOIN: from each account to what it holds; the other way round, each would be compared with all there is.
-_ACCESS = """
-WITH RECURSIVE {past}reach (type, id, via_type, via_id) AS (
-    {seed}
-  UNION
-    SELECT h.type, h.id, n.type, n.resource_id FROM reach h
-    CROSS JOIN {grants} g ON g.principal_type = h.via_type AND g.principal_id = h.via_id
-    JOIN entitlements n ON n.id = g.entitlement AND n.expands
-)
-SELECT r.id AS user_id, r.login AS user, r.name, r.email, r.status, n.type AS resource_type, n.resource_id AS role,
-    n.slug AS entitlement,
-    CASE WHEN (h.via_type, h.via_id) <> (r.type, r.id) THEN h.via_type || ':' || h.via_id END AS via,
-    coalesce(g.confirmed, 1) AS confirmed, e.at AS since
-FROM reach h
-JOIN {resources} r ON r.type = h.type AND r.id = h.id
-LEFT JOIN {grants} g ON g.principal_type = h.via_type AND g.principal_id = h.via_id
-LEFT JOIN entitlements n ON n.id = g.entitlement
-LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began)
-WHERE (n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id))
-    AND (:roles IS NULL OR n.id IN (SELECT value FROM json_each(:roles)))
-ORDER BY lower(coalesce(r.login, r.name, r.id)), r.id, n.type, n.resource_id, n.slug, via
-"""
+_CHOSEN = """
+AND (:roles IS NULL OR n.id IN (SELECT value FROM json_each(:roles)))
+ORDER BY lower(coalesce(r.login, r.name, r.id)), r.id, n.type, n.resource_id, n.slug, via"""

@@ -1,4 +1,4 @@
-"""The state file's tables and public views, as numbered migrations.
+"""The state file's tables, as numbered migrations; its public views are in `views`.
 
 ``resources`` and ``grants`` hold the picture; their ``_history`` twins hold what came before, with the events between
 which it stood. What a running sync has read lies in the ``staged`` tables until it is published, so that no reader ever
@@ -134,52 +134,11 @@ CREATE TABLE logs (
 CREATE INDEX logs_sync ON logs (connection, sync);
 """
 
-# Public views: documented in docs/state-file.md, only ever added to.
-_VIEWS = """
-CREATE VIEW accounts AS
-SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status, r.profile, e.at AS since
-FROM resources r JOIN connections c ON c.id = r.connection
-JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account
-JOIN events e ON e.id = coalesce(r.since, r.began);
-
-CREATE VIEW access AS
-WITH RECURSIVE reach (connection, type, id, via_type, via_id) AS (
-    SELECT r.connection, r.type, r.id, r.type, r.id FROM resources r
-    JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account
-  UNION
-    SELECT h.connection, h.type, h.id, n.type, n.resource_id FROM reach h
-    JOIN grants g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
-    JOIN entitlements n ON n.id = g.entitlement AND n.expands
-)
-SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status,
-    n.type AS resource_type, n.resource_id AS role, n.slug AS entitlement,
-    CASE WHEN (h.via_type, h.via_id) <> (r.type, r.id) THEN h.via_type || ':' || h.via_id END AS via,
-    coalesce(g.confirmed, 1) AS confirmed, e.at AS since
-FROM reach h
-JOIN resources r ON r.connection = h.connection AND r.type = h.type AND r.id = h.id
-JOIN connections c ON c.id = r.connection
-LEFT JOIN grants g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
-LEFT JOIN entitlements n ON n.id = g.entitlement
-LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began)
-WHERE n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id);
-
-CREATE VIEW syncs AS
-SELECT c.name AS connection, s.id, s.status, s.started, s.finished, s.event, s.resumed, s.pages, s.requests,
-    s.seconds, s.reason, s.rejected, s.added, s.removed, s.changed
-FROM sync_runs s JOIN connections c ON c.id = s.connection;
-
-CREATE VIEW changes AS
-SELECT c.name AS connection, CASE e.kind WHEN 'sync' THEN e.id END AS sync,
-    CASE e.kind WHEN 'operation' THEN e.id END AS operation, e.at, l.kind,
-    l.resource_id AS user_id, l.login AS user, l.what, l.before, l.after
-FROM change_log l JOIN connections c ON c.id = l.connection JOIN events e ON e.id = l.event;
-"""
-
 
 @migrations()
 def m001_first(db: Database) -> None:
     """Everything a sync needs."""
-    _run(db, _TABLES + _VIEWS)
+    _run(db, _TABLES)
 
 
 _JOURNAL = """
@@ -206,20 +165,6 @@ CREATE INDEX journal_connection ON journal (connection, id);
 CREATE INDEX journal_account ON journal (connection, account);
 CREATE INDEX journal_event ON journal (event);
 CREATE INDEX sync_runs_event ON sync_runs (event);
-
-CREATE VIEW operations AS
-SELECT c.name AS connection, j.id, j.kind, j.account AS user_id, j.login AS user,
-    j.resource_type, j.role, j.entitlement, j.state, j.outcome, j.verified, j.replaced, j.reactivated,
-    j.who AS requested_by, j.reason,
-    j.created, j.finished, json_extract(j.error, '$.message') AS error, j.part_of, j.apply
-FROM journal j JOIN connections c ON c.id = j.connection;
-
-DROP VIEW changes;
-CREATE VIEW changes AS
-SELECT c.name AS connection, s.id AS sync, j.id AS operation, e.at, l.kind,
-    l.resource_id AS user_id, l.login AS user, l.what, l.before, l.after
-FROM change_log l JOIN connections c ON c.id = l.connection JOIN events e ON e.id = l.event
-LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id;
 """
 
 
@@ -236,13 +181,6 @@ ALTER TABLE connections ADD COLUMN next_run TEXT;
 ALTER TABLE connections ADD COLUMN pruned INTEGER;
 ALTER TABLE logs ADD COLUMN operation INTEGER;
 CREATE INDEX logs_operation ON logs (connection, operation) WHERE operation IS NOT NULL;
-
-DROP VIEW changes;
-CREATE VIEW changes AS
-SELECT c.name AS connection, s.id AS sync, j.id AS operation, e.at, l.kind,
-    l.resource_id AS user_id, l.login AS user, l.what, l.before, l.after, j.who AS requested_by, j.reason
-FROM change_log l JOIN connections c ON c.id = l.connection JOIN events e ON e.id = l.event
-LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id;
 """
 
 
@@ -292,28 +230,7 @@ def m004_numbers(db: Database) -> None:
     _run(db, _NUMBERS)
 
 
-_REACH = """
-DROP VIEW access;
-CREATE VIEW access AS
-WITH RECURSIVE reach (connection, type, id, via_type, via_id) AS (
-    SELECT r.connection, r.type, r.id, r.type, r.id FROM resources r
-    JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account
-  UNION
-    SELECT h.connection, h.type, h.id, n.type, n.resource_id FROM reach h
-    CROSS JOIN grants g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
-    JOIN entitlements n ON n.id = g.entitlement AND n.expands
-)
-SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status,
-    n.type AS resource_type, n.resource_id AS role, n.slug AS entitlement,
-    CASE WHEN (h.via_type, h.via_id) <> (r.type, r.id) THEN h.via_type || ':' || h.via_id END AS via,
-    coalesce(g.confirmed, 1) AS confirmed, e.at AS since
-FROM reach h
-JOIN resources r ON r.connection = h.connection AND r.type = h.type AND r.id = h.id
-JOIN connections c ON c.id = r.connection
-LEFT JOIN grants g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
-LEFT JOIN entitlements n ON n.id = g.entitlement
-LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began)
-WHERE n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id);
+_UNUSUAL = """
 -- what is seldom among what is staged, to be found without looking at all of it
 CREATE INDEX staged_unusual ON staged (sync, state) WHERE state <> 'row'
 """
@@ -321,8 +238,8 @@ CREATE INDEX staged_unusual ON staged (sync, state) WHERE state <> 'row'
 
 @migrations()
 def m005_reach(db: Database) -> None:
-    """The view of access in steps that grow with the accounts, and no longer with their square."""
-    _run(db, _REACH)
+    """An index of what is seldom; and the view of access in steps that do not grow with the square of the accounts."""
+    _run(db, _UNUSUAL)
 
 
 _AUDIT = """
@@ -331,15 +248,7 @@ ALTER TABLE journal ADD COLUMN guard TEXT;
 -- of the kind 'setup': what was set, and its values; a secret has none
 ALTER TABLE journal ADD COLUMN setting TEXT;
 ALTER TABLE journal ADD COLUMN value_before TEXT;
-ALTER TABLE journal ADD COLUMN value_after TEXT;
-DROP VIEW operations;
-CREATE VIEW operations AS
-SELECT c.name AS connection, j.id, j.kind, j.account AS user_id, j.login AS user,
-    j.resource_type, j.role, j.entitlement, j.state, j.outcome, j.verified, j.replaced, j.reactivated,
-    j.who AS requested_by, j.reason,
-    j.created, j.finished, json_extract(j.error, '$.message') AS error, j.part_of, j.apply,
-    j.guard, j.setting, j.value_before, j.value_after
-FROM journal j JOIN connections c ON c.id = j.connection
+ALTER TABLE journal ADD COLUMN value_after TEXT
 """
 
 

@@ -1,0 +1,110 @@
+"""The public views, each defined once: documented in docs/state-file.md, and only ever added to.
+
+They are made again after every migration, which itself neither drops nor makes one. A migration that changes a view and
+nothing else is empty: it brings earlier files up to date all the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+
+def access_query(seed: str, *, past: bool = False) -> str:
+    """Return a query for what accounts hold, inherited grants included; it ends within its WHERE clause.
+
+    :param seed: a query for these accounts: connection, type, id, and type and id once more.
+    :param past: of the picture after event ``:at``, and not of the current one.
+    """
+    if not past:
+        steps = _STEP.format(table="grants", when="")
+        return _ACCESS.format(seed=seed, steps=steps, past="", resources="resources", grants="grants")
+    tables = {name: "\n    UNION ALL ".join(_versions(query, kind)) for name, kind, query in _PAST_TABLES}
+    past_tables = "".join(f", {name} AS MATERIALIZED (\n    {query}\n)" for name, query in tables.items())
+    steps = "\n".join(_versions(_STEP, "grant"))
+    return _ACCESS.format(seed=seed, steps=steps, past=past_tables, resources="past_resources", grants="past_grants")
+
+
+def _versions(query: str, kind: str) -> list[str]:
+    """Return that query over the versions at ``:at`` that still stand, and over those that ended later."""
+    return [
+        query.format(table=f"{kind}s", when=" AND g.began <= :at"),
+        query.format(table=f"{kind}_history", when=" AND g.began <= :at AND g.ended > :at"),
+    ]
+
+
+def drop_views(db: sqlite3.Connection) -> None:
+    """Drop all views, which would stand in the way of a migration."""
+    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        db.execute(f"DROP VIEW {name}")
+
+
+def make_views(db: sqlite3.Connection) -> None:
+    """Make all views."""
+    for name, query in _VIEWS.items():
+        db.execute(f"CREATE VIEW {name} AS\n{query}")
+
+
+_ACCESS = """WITH RECURSIVE reach (connection, type, id, via_type, via_id) AS (
+    {seed}
+{steps}
+){past}
+SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status,
+    n.type AS resource_type, n.resource_id AS role, n.slug AS entitlement,
+    CASE WHEN (h.via_type, h.via_id) <> (r.type, r.id) THEN h.via_type || ':' || h.via_id END AS via,
+    coalesce(g.confirmed, 1) AS confirmed, e.at AS since
+FROM reach h
+JOIN {resources} r ON r.connection = h.connection AND r.type = h.type AND r.id = h.id
+JOIN connections c ON c.id = r.connection
+LEFT JOIN {grants} g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
+LEFT JOIN entitlements n ON n.id = g.entitlement
+LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began)
+WHERE (n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id))"""
+# CROSS JOIN: from each account to what it holds; the other way round, each would be compared with all there is.
+_STEP = """  UNION
+    SELECT h.connection, h.type, h.id, n.type, n.resource_id FROM reach h
+    CROSS JOIN {table} g ON g.connection = h.connection AND g.principal_type = h.via_type
+        AND g.principal_id = h.via_id{when}
+    JOIN entitlements n ON n.id = g.entitlement AND n.expands"""
+# The past of those asked for, looked up by key. What is put together has to be named for SQLite to index it.
+_PAST_TABLES = (
+    (
+        "past_resources", "resource",
+        "SELECT g.connection, g.type, g.id, g.login, g.name, g.email, g.status, g.began, g.since\n"
+        "    FROM (SELECT DISTINCT connection, type, id FROM reach) k CROSS JOIN {table} g\n"
+        "    ON g.connection = k.connection AND g.type = k.type AND g.id = k.id{when}",
+    ),
+    (
+        "past_grants", "grant",
+        "SELECT g.connection, g.principal_type, g.principal_id, g.entitlement, g.began, g.since, g.confirmed\n"
+        "    FROM (SELECT DISTINCT connection, via_type, via_id FROM reach) k CROSS JOIN {table} g\n"
+        "    ON g.connection = k.connection AND g.principal_type = k.via_type AND g.principal_id = k.via_id{when}",
+    ),
+)  # fmt: skip
+
+_VIEWS = {
+    "access": access_query(
+        "SELECT r.connection, r.type, r.id, r.type, r.id FROM resources r\n"
+        "    JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account"
+    ),
+    "accounts": """\
+SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status, r.profile, e.at AS since
+FROM resources r JOIN connections c ON c.id = r.connection
+JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account
+JOIN events e ON e.id = coalesce(r.since, r.began)""",
+    "changes": """\
+SELECT c.name AS connection, s.id AS sync, j.id AS operation, e.at, l.kind,
+    l.resource_id AS user_id, l.login AS user, l.what, l.before, l.after, j.who AS requested_by, j.reason
+FROM change_log l JOIN connections c ON c.id = l.connection JOIN events e ON e.id = l.event
+LEFT JOIN sync_runs s ON s.event = e.id LEFT JOIN journal j ON j.event = e.id""",
+    "operations": """\
+SELECT c.name AS connection, j.id, j.kind, j.account AS user_id, j.login AS user,
+    j.resource_type, j.role, j.entitlement, j.state, j.outcome, j.verified, j.replaced, j.reactivated,
+    j.who AS requested_by, j.reason,
+    j.created, j.finished, json_extract(j.error, '$.message') AS error, j.part_of, j.apply,
+    j.guard, j.setting, j.value_before, j.value_after
+FROM journal j JOIN connections c ON c.id = j.connection""",
+    "syncs": """\
+SELECT c.name AS connection, s.id, s.status, s.started, s.finished, s.event, s.resumed, s.pages, s.requests,
+    s.seconds, s.reason, s.rejected, s.added, s.removed, s.changed
+FROM sync_runs s JOIN connections c ON c.id = s.connection""",
+}
