@@ -14,7 +14,7 @@
     configure.py    configure, rename, remove, config
     connections.py  connections, status
     run.py          run
-    every.py        run --every
+    every.py        what run --every prints, and its signals
     schedule.py     schedule
     access.py       access, changes, history
     syncs.py        syncs

@@ -62,8 +62,9 @@ def run(
 def _again(
     options: Options, connection: str | None, every: str, sandbox: bool, exit_code: bool, how: dict[str, Any]
 ) -> int:
-    from connector_core.cli.every import ScheduledRuns
+    from connector_core.cli.every import RunPrinter, run_until_stopped
     from connector_core.fleet.schedule import Rhythm, duration
+    from connector_core.fleet.scheduled_runs import ScheduledRuns
 
     if exit_code or how["fresh"] or how["accept_removals"]:
         raise UsageError(
@@ -75,10 +76,9 @@ def _again(
             return [n for n in host.connections_in_use() if not host.connection(n).config.sandbox]
         return [_sandbox_of(host, connection) if sandbox else connection]
 
+    printer = RunPrinter(options, lambda report: (_line(report), _document(report)))
     rhythm = Rhythm(every=duration(every))
-    return ScheduledRuns(
-        options, rhythm, names, lambda report: (_line(report), _document(report)), how["workers"]
-    ).keep()
+    return run_until_stopped(ScheduledRuns(options.host, rhythm, names, printer, how["workers"]))
 
 
 def _sandbox_of(host: Host, connection: str) -> str:

@@ -1,6 +1,7 @@
-"""Many connections: when each is to be run again.
+"""Many connections: when each is run again, and the loop that runs them.
 
 ::
 
-    schedule.py  a rhythm that failures, overlaps and clock changes do not break
+    schedule.py        times of runs, through failures, overlaps and clock changes
+    scheduled_runs.py  the loop behind `run --every`
 """
