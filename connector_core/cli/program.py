@@ -64,8 +64,10 @@ class Options:
 
     def host(self, *, new: bool = False) -> Host:
         """:param new: the configuration file is about to be written, and need not be there yet."""
+        from connector_core.connectors.plugin_output import keep_hooks_off_stdout
         from connector_core.host.host import Host
 
+        keep_hooks_off_stdout()
         return Host.from_environment(db=self.db, config=self.config, new=new)
 
     def remark(self, message: str) -> None:

@@ -5,6 +5,7 @@
     plugins.py    the installed plugins, loaded one by one
     connector.py  one connector: a typed method for each hook
     blame.py      where in a plugin an error arose
+    plugin_output.py  what plugins print and log while a hook runs
     session.py    a connector connected to its application
     vault.py      credentials that an application rotates
     sandbox.py    the connector's own stand-in server

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pluggy
 
 from connector_core.connectors.blame import place, trace
+from connector_core.connectors.plugin_output import PluginVoice
 from connector_core.errors import ConnectorCoreError, PluginError, Unsupported
 from connector_core.hookspecs import Vault
 from connector_core.model import (
@@ -46,6 +47,7 @@ class Connector:
     def __init__(self, name: str, version: str, manager: pluggy.PluginManager) -> None:
         self.name = name
         self.version = version
+        self.voice = PluginVoice(mask=str)
         self._manager = manager
         self.hooks = hooks_of(manager)
 
@@ -105,7 +107,8 @@ class Connector:
     def _call(self, hook: str, **arguments: Any) -> Any:
         self.require(hook)
         try:
-            return getattr(self._manager.hook, hook)(**arguments)
+            with self.voice.speaking():
+                return getattr(self._manager.hook, hook)(**arguments)
         except (ConnectorCoreError, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit, too: no plugin ends the program

@@ -19,6 +19,7 @@ from connector_core import hookspecs
 from connector_core.clock import within
 from connector_core.connectors.blame import place
 from connector_core.connectors.connector import Connector, error_text, failure, hooks_of
+from connector_core.connectors.plugin_output import PluginVoice
 from connector_core.errors import ConnectorCoreError, PluginError, UnknownName
 from connector_core.settings import declared
 
@@ -101,7 +102,7 @@ class Plugins:
             except PluginError:  # a row of `rows` already
                 continue
             try:
-                within(seconds, lambda tell=tell: tell(**arguments))  # type: ignore[misc]
+                within(seconds, lambda tell=tell: _spoken(tell, arguments))  # type: ignore[misc]
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -145,6 +146,11 @@ class Plugins:
             where = place(error)
             at = f" ({where})" if where else ""
             return PluginError(f"the plugin {name} cannot be loaded: {error_text(error)}{at}")
+
+
+def _spoken(tell: Callable[..., object], arguments: Mapping[str, Any]) -> None:
+    with PluginVoice(mask=str).speaking():
+        tell(**arguments)
 
 
 def _from_entry_point(entry: EntryPoint) -> _Found:

@@ -14,6 +14,7 @@ from attrs import frozen
 from connector_core.clock import Clock
 from connector_core.config.configuration import ConnectionConfig, resolve
 from connector_core.connectors.connector import Connector
+from connector_core.connectors.plugin_output import hook_logs_collected
 from connector_core.connectors.sandbox import Sandbox
 from connector_core.connectors.vault import ConnectionVault
 from connector_core.convert import compact, to_json
@@ -62,6 +63,8 @@ def opened(
             pool_size=workers or plain.max_workers,
         )  # fmt: skip
         stack.callback(http.close)
+        connector.voice.mask = http.mask
+        stack.enter_context(hook_logs_collected())
         stack.enter_context(_concealing(http.mask))
         vault = ConnectionVault(state, config.ref)
         yield Session(

@@ -45,6 +45,7 @@ def provisioner(
     with holders.sitting() as holder:
         verifier = _verifier(db, config, session, calls, holder, policy)
         log = traffic.log = verifier.book.log
+        session.connector.voice.log = log.add
         with _logging_refusals(db, log):
             Settler(verifier=verifier, settle_after=policy.settle_after).settle(holders.is_alive)
             yield Provisioner(

@@ -61,6 +61,7 @@ class SyncRun:
             )
             self._settle(session)
             log = self._log = self._traffic.log = LogBuffer(connection, self.context.clock, session.http.mask)
+            session.connector.voice.log = log.add
             sync = self._begin(connection, terms, policy, log)
             workers = min(self.workers or session.manifest.max_workers, session.manifest.max_workers)
             log.add("info", f"{self.config.connector} {session.connector.version}, up to {workers} requests at once")
