@@ -92,7 +92,8 @@ def make_private_folder(path: Path) -> None:
     """
     missing = []
     while not path.is_dir():
-        if path.exists() or path.is_symlink():
+        # Looked at again: another process may have made the folder since.
+        if (path.exists() or path.is_symlink()) and not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
         missing.append(path)
         path = path.parent

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,19 @@ def test_folders_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> N
     finally:
         os.umask(before)
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/c")] == [0o700] * 3
+
+
+def test_a_folder_that_several_make_at_once_is_no_error(tmp_path: Path) -> None:
+    """Eight threads that need the same new folders all get them, a hundred times over."""
+    with ThreadPoolExecutor(8) as threads:
+        for round in range(100):
+            together = threading.Barrier(8)
+
+            def make(
+                _: int, folder: Path = tmp_path / str(round) / "a" / "b", together: threading.Barrier = together
+            ) -> None:
+                together.wait(10)
+                make_private_folder(folder)
+
+            list(threads.map(make, range(8)))
+            assert (tmp_path / str(round) / "a" / "b").is_dir()
