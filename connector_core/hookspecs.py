@@ -98,7 +98,9 @@ def sync_page(client: Any, cursor: Cursor | None) -> Page | None:
 
 @hookspec(firstresult=True)
 def sync_resource(client: Any, resource: Resource) -> Page | None:
-    """Read one resource as it is now, with the grants it holds; None only where the application proves it gone (P55).
+    """Read one resource as it is now; None only where the application proves it gone (P55).
+
+    Where its type says ``grants="with_resource"``, the page holds all grants that the resource holds.
 
     :param resource: as it was last seen; its `key` says which.
 

@@ -92,11 +92,17 @@ class Secret:
 
 @frozen(kw_only=True)
 class ResourceType:
-    """A kind of resource. A type with the trait ``user`` holds accounts."""
+    """A kind of resource. A type with the trait ``user`` holds accounts.
+
+    ``grants``: ``with_resource`` where a read of such a resource, in a listing or by `sync_resource`, gives all grants
+    that it holds, so that a grant which it does not give has ended. ``elsewhere``: other listings give them, and a read
+    of the resource proves nothing against a grant.
+    """
 
     type: str
     display_name: str
     traits: tuple[Literal["user", "role", "group"], ...] = ()
+    grants: Literal["with_resource", "elsewhere"] = "elsewhere"
 
 
 @frozen(kw_only=True)
@@ -223,8 +229,9 @@ class Page:
     """What one call read.
 
     ``next``: the cursors that follow. ``total``: how many resources the application says its stream has, or None.
-    ``span``: see `Span`. ``unknown``: principals listed here whose grants could not be read; what they held before
-    stands, unconfirmed.
+    ``span``: see `Span`. ``unknown``: principals whose grants could not be read, and entitlements of which it could not
+    be read which principals hold them; the earlier grants of both stand, unconfirmed. A page with a warning and without
+    rows or cursors says that its listing could not be read.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -234,7 +241,7 @@ class Page:
     total: int | None = None
     span: Span | None = None
     rejected: tuple[Rejected, ...] = ()
-    unknown: tuple[Key, ...] = ()
+    unknown: tuple[Key | EntitlementKey, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

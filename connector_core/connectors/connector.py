@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _LONGEST = 500  # characters of a foreign error that are worth showing
-_CONTENTS: Mapping[str, type] = {
+_CONTENTS: Mapping[str, type | tuple[type, ...]] = {
     "resources": Resource, "entitlements": Entitlement, "grants": Grant, "next": Cursor, "rejected": Rejected,
-    "unknown": Key, "warnings": str,
+    "unknown": (Key, EntitlementKey), "warnings": str,
 }  # fmt: skip
 
 
@@ -152,14 +152,16 @@ class Connector:
             raise self._broken(hook, f"what no store can take ({type(error).__name__})") from None
         return page
 
-    def _verify(self, hook: str, items: Iterable[object], kind: type) -> None:
+    def _verify(self, hook: str, items: Iterable[object], kinds: type | tuple[type, ...]) -> None:
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
         if not isinstance(items, list | tuple):
             raise self._broken(hook, f"{type(items).__name__} where a list is expected")
-        if set(map(type, items)) <= {kind}:
+        if set(map(type, items)) <= set(kinds):
             return
         for item in items:
-            if not isinstance(item, kind):
-                raise self._broken(hook, f"{type(item).__name__} where {kind.__name__} is expected")
+            if not isinstance(item, kinds):
+                expected = " or ".join(kind.__name__ for kind in kinds)
+                raise self._broken(hook, f"{type(item).__name__} where {expected} is expected")
 
     def _broken(self, hook: str, answer: str) -> PluginError:
         return PluginError(f"the plugin {self.name} broke its contract: {hook} answered {answer}")

@@ -17,6 +17,7 @@
     rows.py          a row on its way there
     same.py          rows read exactly as the picture has them
     judge.py         whether a stream was read in full
+    endings.py       what ends a grant
     removals.py      what would leave the picture
     publish.py       from what was read to the picture, with history
     follow.py        from an operation to the picture

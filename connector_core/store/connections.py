@@ -134,8 +134,12 @@ def set_next_run(db: sqlite3.Connection, connection: int, at: str | None) -> Non
 
 def put_resource_types(db: sqlite3.Connection, connection: int, types: tuple[ResourceType, ...]) -> None:
     db.executemany(
-        "INSERT OR REPLACE INTO resource_types (connection, type, display_name, account, role) VALUES (?, ?, ?, ?, ?)",
-        [(connection, t.type, t.display_name, "user" in t.traits, "role" in t.traits) for t in types],
+        "INSERT OR REPLACE INTO resource_types (connection, type, display_name, account, role, gives_all) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (connection, t.type, t.display_name, "user" in t.traits, "role" in t.traits, t.grants == "with_resource")
+            for t in types
+        ],
     )
 
 

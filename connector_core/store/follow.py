@@ -14,7 +14,7 @@ from connector_core.model import Entitlement, EntitlementKey, Key, Resource
 from connector_core.store.connections import EntitlementRows, new_number, publish_event
 from connector_core.store.rows import HELD_NOW
 
-ANY_STREAM = "*"  # the source of a grant whose like no stream has given yet
+ANY_STREAM = ("*", 0)  # the source of a grant that no stream has given yet
 _RESOURCE = "WHERE connection = ? AND type = ? AND id = ?"
 _GRANT = "WHERE connection = ? AND principal_type = ? AND principal_id = ? AND entitlement = ?"
 _FIELDS = ("status", "name", "login", "email", "parent", "profile")
@@ -123,7 +123,7 @@ class Follower:
         for entitlement in before | now.held:
             row = self._grant(now.key, entitlement)
             if row is None:
-                self._begin(event, now, entitlement, self._like(entitlement))
+                self._begin(event, now, entitlement, ANY_STREAM)
             elif entitlement not in now.held:
                 self._end(event, now.key, entitlement)
             elif bool(row["confirmed"]) != now.confirmed:
@@ -171,15 +171,6 @@ class Follower:
                 self._connection, *now.key, self._entitlements[entitlement], event, since, *origin, now.confirmed,
             ),
         )  # fmt: skip
-
-    def _like(self, entitlement: EntitlementKey) -> tuple[str, int]:
-        """A grant belongs to the stream that gives others of its kind, so that a later sync can end it."""
-        query = (
-            "SELECT source, beside FROM grants WHERE connection = ? AND entitlement IN "
-            "(SELECT id FROM entitlements WHERE connection = ? AND type = ?) LIMIT 1"
-        )
-        row = self._db.execute(query, (self._connection, self._connection, entitlement.type)).fetchone()
-        return (row["source"], row["beside"]) if row else (ANY_STREAM, 0)
 
     def _exclusive(self, entitlement: EntitlementKey) -> str | None:
         query = "SELECT exclusive FROM entitlements WHERE id = ?"

@@ -56,6 +56,12 @@ class Frontier:
         row = self._db.execute("SELECT state FROM frontier WHERE id = ?", (task.id,)).fetchone()
         return row is not None and row["state"] == "open"
 
+    def is_first(self, stream: str) -> bool:
+        """Whether a sync without this stream has read nothing: the one that reading begins with, and its first."""
+        query = "SELECT stream FROM frontier WHERE sync = ? AND kind = 'page' AND root AND stream <> '' ORDER BY id"
+        row = self._db.execute(query, (self._sync,)).fetchone()
+        return stream in ("", row["stream"] if row else "")
+
     def not_looked_up(self) -> int:
         """Resources that were to be read by their id, and could not be."""
         query = "SELECT count(*) FROM frontier WHERE sync = ? AND kind = 'lookup' AND state = 'failed'"
@@ -100,11 +106,11 @@ class Frontier:
             (self._sync, stream),
         )
 
-    def look_up(self, stream: str, keys: Iterable[Key]) -> None:
+    def look_up(self, stream: str, keys: Iterable[Key], reading: int = 1) -> None:
         """Open a cursor for each of these resources: it is to be read by its id."""
         with transaction(self._db):
             for key in keys:
-                self._open("lookup", Cursor(stream, list(key)), 1, root=False)
+                self._open("lookup", Cursor(stream, list(key)), reading, root=False)
 
     def restart(self, task: Task) -> int:
         """Open the first cursors of a stream's reading again (P13); how often that was done by now."""
@@ -113,7 +119,7 @@ class Frontier:
         self._db.execute(f"DELETE FROM frontier WHERE {which} AND NOT root", mine)
         self._db.execute(
             "UPDATE frontier SET state = 'open', restarts = restarts + 1, total = NULL, rows = NULL, fresh = NULL, "
-            f"start = NULL, first = NULL, last = NULL, cut = 0, unreadable = 0 WHERE {which}",
+            f"start = NULL, first = NULL, last = NULL, cut = 0, unreadable = 0, rejected = 0, warned = 0 WHERE {which}",
             mine,
         )
         count: int = self._db.execute(f"SELECT max(restarts) FROM frontier WHERE {which}", mine).fetchone()[0]
@@ -130,9 +136,16 @@ class Frontier:
         self._answered += 1
         self._db.execute(
             "UPDATE frontier SET state = 'done', answered = ?, total = ?, rows = ?, fresh = ?, start = ?, first = ?, "
-            "last = ?, cut = ?, unreadable = ? WHERE id = ?",
-            (self._answered, page.total, rows, fresh, *span, cut, unreadable, task.id),
-        )
+            "last = ?, cut = ?, unreadable = ?, rejected = ?, warned = ? WHERE id = ?",
+            (
+                self._answered, page.total, rows, fresh, *span, cut, unreadable, len(page.rejected),
+                _is_warning_alone(page, task.stream), task.id,
+            ),
+        )  # fmt: skip
+
+    def page_failed(self, task: Task) -> None:
+        """Give up a page that was not answered, after retries: its stream is not whole."""
+        self._db.execute("UPDATE frontier SET state = 'failed' WHERE id = ?", (task.id,))
 
     def lookup_done(self, task: Task, *, failed: bool = False) -> None:
         self._db.execute("UPDATE frontier SET state = ? WHERE id = ?", ("failed" if failed else "done", task.id))
@@ -184,6 +197,12 @@ class Frontier:
             (self._sync, kind, cursor.stream, reading, compact(cursor.position), cursor.index, root),
         )
         return inserted.rowcount == 1
+
+
+def _is_warning_alone(page: Page, stream: str) -> bool:
+    """Whether a warning stands in place of rows. A page that hands out other streams, or says what exists, has some."""
+    others = page.entitlements or any(cursor.stream != stream for cursor in page.next)
+    return bool(page.warnings) and not (page.resources or page.grants or page.rejected or others)
 
 
 def _names_any(page: Page) -> bool:

@@ -16,15 +16,27 @@ from connector_core.model import Key
 
 @frozen(kw_only=True)
 class Verdict:
-    """``reason``: why a stream does not add up, or None where it does. ``hidden``: a total, and no rows (P06)."""
+    """``reason``: why a stream does not add up, or None where it does. ``hidden``: a total, and no rows (P06).
+
+    ``unanswered``: there was no answer, or a warning in place of one; ``rejected``: rows that could not be read.
+    ``repeat``: whether a second reading may help.
+    """
 
     stream: str
     reason: str | None = None
     hidden: bool = False
+    unanswered: bool = False
+    rejected: int = 0
+    repeat: bool = False
 
     @property
     def adds_up(self) -> bool:
         return self.reason is None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a grant that the stream gave before, and does not give now, has ended."""
+        return self.adds_up and not self.rejected
 
 
 def judge_all(db: sqlite3.Connection, sync: int) -> list[Verdict]:
@@ -43,19 +55,33 @@ def readings(db: sqlite3.Connection, sync: int) -> dict[str, int]:
 def judge(db: sqlite3.Connection, sync: int, stream: str, reading: int) -> Verdict:
     """Judge a stream by its last ``reading``."""
     query = (
-        "SELECT total, rows, fresh, start, first, last, cut FROM frontier WHERE sync = ? AND kind = 'page' "
-        "AND stream = ? AND reading = ? AND state = 'done' ORDER BY answered"
+        "SELECT state, total, rows, fresh, start, first, last, cut, rejected, warned FROM frontier WHERE sync = ? "
+        "AND kind = 'page' AND stream = ? AND reading = ? AND state IN ('done', 'failed') ORDER BY answered"
     )
-    pages = db.execute(query, (sync, stream, reading)).fetchall()
+    answers = db.execute(query, (sync, stream, reading)).fetchall()
+    pages = [page for page in answers if page["state"] == "done"]
+    if len(pages) < len(answers):
+        return Verdict(stream=stream, reason="a page of it could not be read", unanswered=True)
+    if any(page["warned"] for page in pages):
+        return Verdict(stream=stream, reason="a warning came in place of rows", unanswered=True, repeat=True)
     totals = _totals(pages)
     if totals and totals[-1] and not any(p["rows"] for p in pages):
-        return Verdict(stream=stream, reason=f"the server counts {totals[-1]} and shows none", hidden=True)
+        return Verdict(stream=stream, reason=f"the server counts {totals[-1]} and shows none", hidden=True, repeat=True)
+    reason = _mismatch(db, sync, stream, reading, pages, totals)
+    rejected = sum(page["rejected"] for page in pages)
+    nothing_else = rejected > 0 and rejected == sum(page["rows"] for page in pages)
+    return Verdict(stream=stream, reason=reason, rejected=rejected, repeat=reason is not None or nothing_else)
+
+
+def _mismatch(
+    db: sqlite3.Connection, sync: int, stream: str, reading: int, pages: list[sqlite3.Row], totals: list[int]
+) -> str | None:
+    """Why a stream does not add up."""
     if reading == 1:
-        return Verdict(stream=stream, reason=_moved(pages, totals) or _missing(db, sync, stream, pages, totals))
+        return _moved(pages, totals) or _missing(db, sync, stream, pages, totals)
     # Compared with the first reading, id by id, what is left may be counted although rows moved (but see _unexplained).
     moved = None if totals else _moved(pages, totals)
-    reason = _unexplained(db, sync, stream) or moved or _missing(db, sync, stream, pages, totals)
-    return Verdict(stream=stream, reason=reason)
+    return _unexplained(db, sync, stream) or moved or _missing(db, sync, stream, pages, totals)
 
 
 def single_readings(db: sqlite3.Connection, sync: int, stream: str, limit: int) -> list[Key]:

@@ -1,7 +1,7 @@
 """From what a sync staged to the picture: differences found by set, written in one transaction, with history.
 
 What ends is: a resource proven gone, with all it held and all that was held on it; and the grants that
-`connector_core.store.removals` found.
+`connector_core.store.endings` found.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import ChangeCounts
 from connector_core.store.connections import publish_event
-from connector_core.store.removals import ANY_GRANTS
+from connector_core.store.endings import ANY_GRANTS, SOURCE_GAVE
 from connector_core.store.rows import HELD_NOW
 from connector_core.store.runs import discard_staged
 
@@ -164,10 +164,11 @@ UPDATE entitlements SET (name, exclusive, paid, expands) = (
     SELECT name, exclusive, paid, expands FROM staged_entitlements s WHERE s.sync = :sync AND s.entitlement = id)
 WHERE id IN (SELECT entitlement FROM staged_entitlements WHERE sync = :sync)
 """
+_LISTED = "NOT s.whole AND s.stream <> '*'"  # a read by id says nothing about which stream gives a grant
 _PUT = f"INSERT OR REPLACE INTO resources ({_RESOURCE}, number, held)"
 _COMING = "SELECT :connection, s.type, s.id, s.name, s.login, s.email, s.status, s.parent, s.profile, :event"
 _CHANGED = f"{_COMING}, coalesce(r.since, r.began), r.number, r.held"
-_NEW = f"{_COMING}, NULL, :numbered + s.seq, CASE WHEN NOT s.unknown AND s.stream <> '*' THEN s.stream || s.held END"
+_NEW = f"{_COMING}, NULL, :numbered + s.seq, CASE WHEN NOT s.unknown AND {_LISTED} THEN s.stream || s.held END"
 _SAME = "resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id"
 _SAME_GRANT = (
     "grants g ON g.connection = :connection AND g.principal_type = {0}.principal_type "
@@ -199,7 +200,8 @@ _FIND = (
     # what is held now and was not before
     "CREATE TEMP TABLE starting (principal_type TEXT, principal_id TEXT, entitlement INTEGER, source TEXT, "
     "beside INTEGER, PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
-    "INSERT OR IGNORE INTO temp.starting SELECT s.type, s.id, h.value, s.stream, 1 FROM staged s, json_each(s.held) h "
+    f"INSERT OR IGNORE INTO temp.starting SELECT s.type, s.id, h.value, iif({_LISTED}, s.stream, '*'), 1 "
+    "FROM staged s, json_each(s.held) h "
     "WHERE s.sync = :sync AND s.regrant AND s.state = 'row' AND NOT EXISTS (SELECT 1 FROM grants g WHERE "
     "g.connection = :connection AND g.principal_type = s.type AND g.principal_id = s.id AND g.entitlement = h.value)",
     "INSERT OR IGNORE INTO temp.starting SELECT n.principal_type, n.principal_id, n.entitlement, n.stream, 0 "
@@ -207,13 +209,17 @@ _FIND = (
     # what is held still, where its standing or its source is another
     "CREATE TEMP TABLE standing (principal_type TEXT, principal_id TEXT, entitlement INTEGER, confirmed INTEGER, "
     "source TEXT, beside INTEGER, PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
-    "INSERT INTO temp.standing SELECT s.type, s.id, h.value, 1, iif(s.stream = '*', g.source, s.stream), "
-    "iif(s.stream = '*', g.beside, 1) FROM staged s JOIN json_each(s.held) h CROSS JOIN grants g "
+    f"INSERT INTO temp.standing SELECT s.type, s.id, h.value, 1, iif({_LISTED}, s.stream, g.source), "
+    f"iif({_LISTED}, 1, g.beside) FROM staged s JOIN json_each(s.held) h CROSS JOIN grants g "
     "ON g.connection = :connection AND g.principal_type = s.type AND g.principal_id = s.id AND g.entitlement = h.value "
     f"WHERE s.sync = :sync AND s.regrant AND s.state = 'row' AND {ANY_GRANTS} "
-    "AND (NOT g.confirmed OR s.stream <> '*' AND (g.source, g.beside) <> (s.stream, 1))",
-    "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 1, g.source, g.beside "
-    f"FROM temp.given n JOIN {_SAME_GRANT.format('n')} WHERE NOT g.confirmed",
+    f"AND (NOT g.confirmed OR {_LISTED} AND (g.source, g.beside) <> (s.stream, 1))",
+    # the stream that gives it now is remembered, unless the earlier one still gives it
+    "INSERT OR IGNORE INTO temp.standing SELECT principal_type, principal_id, entitlement, 1, "
+    "iif(moved, stream, source), iif(moved, 0, beside) FROM (SELECT g.*, n.stream, "
+    f"n.stream <> g.source AND NOT {SOURCE_GAVE} AS moved FROM temp.given n JOIN {_SAME_GRANT.format('n')} "
+    "WHERE NOT EXISTS (SELECT 1 FROM temp.denied d WHERE d.principal_type = n.principal_type "
+    "AND d.principal_id = n.principal_id AND d.entitlement = n.entitlement)) WHERE moved OR NOT confirmed",
     # unknown is not absent: earlier grants stand, unconfirmed
     "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 0, g.source, g.beside "
     "FROM staged s CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type "
@@ -221,6 +227,8 @@ _FIND = (
     "AND g.confirmed "
     "AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE n.principal_type = g.principal_type "
     "AND n.principal_id = g.principal_id AND n.entitlement = g.entitlement)",
+    "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 0, g.source, g.beside "
+    f"FROM temp.unread n JOIN {_SAME_GRANT.format('n')} WHERE g.confirmed",
     "CREATE TEMP TABLE swap AS SELECT n.principal_type, n.principal_id, n.entitlement AS started, "
     "o.entitlement AS ended FROM temp.starting n JOIN temp.ending o USING (principal_type, principal_id) "
     "JOIN entitlements a ON a.id = n.entitlement JOIN entitlements b ON b.id = o.entitlement "

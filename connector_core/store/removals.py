@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import Key
+from connector_core.store.endings import FIND_ENDINGS
+from connector_core.store.judge import Verdict
 from connector_core.store.same import Same
 
 _INVITED = 30 * 86_400.0  # seconds for which an account that we created may stay invisible (W14)
@@ -36,9 +38,8 @@ class Losses:
 class Removals:
     """One sync's removals, in temporary tables. Used by one thread, inside its transactions.
 
-    ``temp.unseen`` are resources that no page listed and nobody looked up yet, ``temp.leaving`` these and those looked
-    up and gone; ``temp.ending`` are grants that have
-    ended; ``temp.given`` are the grants that pages gave which do not list their principal.
+    ``temp.unseen`` are resources that no page listed and that were not looked up yet, ``temp.leaving`` these and those
+    looked up and gone. The tables of grants are explained in `connector_core.store.endings`.
     """
 
     def __init__(self, db: sqlite3.Connection, connection: int, sync: int, same: Same, clock: Clock) -> None:
@@ -47,19 +48,35 @@ class Removals:
         self._clock = clock
         self._names = {"connection": connection, "sync": sync}
 
-    def find(self, whole: Iterable[str], *, everything: bool) -> None:
-        """Work the tables out.
-
-        :param whole: the streams that add up: a grant they no longer give has ended.
-        :param everything: whether all streams do.
-        """
+    def find(self, verdicts: Sequence[Verdict]) -> None:
+        """Work the tables out, by what was judged of each stream."""
+        whole = [v.stream for v in verdicts if v.is_whole]
         names = {
-            **self._names, "whole": json.dumps(list(whole)), "everything": everything,
+            **self._names, "whole": json.dumps(whole), "everything": len(whole) == len(verdicts),
+            "unanswered": json.dumps([v.stream for v in verdicts if v.unanswered]),
             "invited_since": rfc3339(self._clock.now() - _INVITED),
         }  # fmt: skip
         self._same.move_out_unusual()
-        for statement in (*_CLEAR, _YIELDED, _UNSEEN, _LEAVING, _GIVEN, *_ENDING):
+        for statement in (*_CLEAR, _YIELDED, _UNSEEN, _LEAVING, *FIND_ENDINGS):
             self._db.execute(statement, names)
+
+    def disputed(self) -> tuple[list[Key], list[str]]:
+        """Whose grants a stream gives and a read by id denies: the principals, and the streams."""
+        principals = self._db.execute("SELECT DISTINCT principal_type, principal_id FROM temp.denied")
+        streams = self._db.execute("SELECT DISTINCT stream FROM temp.denied")
+        return [Key(*row) for row in principals], [row[0] for row in streams]
+
+    def not_begun(self, read: Sequence[str]) -> list[tuple[str, int]]:
+        """Streams that gave grants before and are not among those ``read``, with the number of grants that stand."""
+        query = (
+            "SELECT g.source, count(*) FROM temp.unread u JOIN grants g ON g.connection = ?1 "
+            "AND g.principal_type = u.principal_type AND g.principal_id = u.principal_id "
+            "AND g.entitlement = u.entitlement JOIN entitlements n ON n.id = g.entitlement WHERE g.source <> '*' "
+            "AND g.source NOT IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (SELECT 1 FROM temp.leaving l "
+            "WHERE (l.type, l.id) IN (VALUES (g.principal_type, g.principal_id), (n.type, n.resource_id))) "
+            "GROUP BY 1 ORDER BY 1"
+        )
+        return [tuple(row) for row in self._db.execute(query, (self._names["connection"], json.dumps(list(read))))]
 
     def losses(self, *, accepted: bool) -> Losses:
         """Count what `find` found; with ``accepted``, only what the last held sync did not name."""
@@ -112,12 +129,6 @@ class Removals:
 _CLEAR = (
     "DROP TABLE IF EXISTS temp.unseen",
     "DROP TABLE IF EXISTS temp.leaving",
-    "DROP TABLE IF EXISTS temp.given",
-    "DROP TABLE IF EXISTS temp.ending",
-    "CREATE TEMP TABLE given (principal_type TEXT, principal_id TEXT, entitlement INTEGER, stream TEXT, "
-    "PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
-    "CREATE TEMP TABLE ending (principal_type TEXT, principal_id TEXT, entitlement INTEGER, "
-    "PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
 )
 # What an operation verified after a page was asked for wins over that page.
 _YIELDED = """
@@ -125,6 +136,7 @@ UPDATE staged SET state = 'yielded' WHERE seq IN (
     SELECT s.seq FROM touched t JOIN temp.seen k ON k.type = t.type AND k.id = t.id
     JOIN staged s ON s.seq = k.seq WHERE t.connection = :connection AND t.mark > s.asked)
 """
+# Nothing is missing from a stream that gave no answer.
 _UNSEEN = """
 CREATE TEMP TABLE unseen AS
 SELECT r.type, r.id FROM main.resources r WHERE r.connection = :connection
@@ -133,6 +145,9 @@ AND NOT EXISTS (SELECT 1 FROM temp.seen k WHERE k.type = r.type AND k.id = r.id)
 AND NOT EXISTS (
     SELECT 1 FROM touched t WHERE t.connection = r.connection AND t.type = r.type AND t.id = r.id
     AND t.mark > (SELECT mark FROM sync_runs WHERE id = :sync))
+AND NOT EXISTS (SELECT 1 FROM json_each(:unanswered) f WHERE substr(r.held, 1, length(f.value) + 1) = f.value || '['
+    OR EXISTS (SELECT 1 FROM grants g WHERE g.connection = r.connection AND g.principal_type = r.type
+        AND g.principal_id = r.id AND g.beside AND g.source = f.value))
 AND NOT (r.status = 'pending' AND EXISTS (
     SELECT 1 FROM journal j WHERE j.connection = r.connection AND j.account = r.id AND j.type = r.type
     AND j.kind = 'create_account' AND j.state = 'done' AND j.outcome = 'changed' AND j.finished >= :invited_since))
@@ -146,51 +161,6 @@ SELECT s.type, s.id FROM staged s
 JOIN main.resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id
 WHERE s.sync = :sync AND s.state <> 'row' AND s.state = 'gone'
 """
-# A page of grants says nothing about a principal that an operation has verified since the sync began.
-_UNTOUCHED = """
-NOT EXISTS (SELECT 1 FROM touched t WHERE t.connection = :connection AND t.type = g.principal_type
-    AND t.id = g.principal_id AND t.mark > (SELECT mark FROM sync_runs WHERE id = :sync))
-"""
-_GIVEN = f"""
-INSERT OR IGNORE INTO temp.given
-SELECT g.principal_type, g.principal_id, g.entitlement, g.stream FROM staged_grants g WHERE g.sync = :sync
-AND {_UNTOUCHED}
-AND NOT EXISTS (
-    SELECT 1 FROM temp.seen k JOIN staged s ON s.seq = k.seq WHERE k.type = g.principal_type AND k.id = g.principal_id
-    AND (s.whole OR s.state IN ('gone', 'yielded')))
-"""
-# A grant has ended where its principal was read, the grant was not among what it holds, and what would have shown it
-# is known to have been read: the principal by its id, or the row that gave it before, or a stream that adds up, or
-# everything; or where the principal now holds another of the same exclusive group. What is held on a resource that
-# nobody has seen yet stands until that is proven gone.
-_NOT_HELD = f"""
-    s.state = 'row' AND NOT s.unknown
-    AND NOT EXISTS (SELECT 1 FROM json_each(s.held) WHERE value = g.entitlement)
-    AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE n.principal_type = g.principal_type
-        AND n.principal_id = g.principal_id AND n.entitlement = g.entitlement)
-    AND NOT EXISTS (SELECT 1 FROM entitlements n JOIN temp.unseen u ON u.type = n.type AND u.id = n.resource_id
-        WHERE n.id = g.entitlement)
-    AND (s.whole OR (g.beside AND g.source = s.stream)
-        OR (g.source IN (SELECT value FROM json_each(:whole)) AND {_UNTOUCHED})
-        OR (:everything AND {_UNTOUCHED} AND EXISTS (
-            SELECT 1 FROM entitlements n JOIN temp.seen k ON k.type = n.type AND k.id = n.resource_id
-            JOIN staged r ON r.seq = k.seq WHERE n.id = g.entitlement AND r.state = 'row'))
-        OR EXISTS (
-            SELECT 1 FROM entitlements a JOIN entitlements b ON b.id = g.entitlement AND b.exclusive = a.exclusive
-            WHERE a.id IN (SELECT value FROM json_each(s.held) UNION ALL SELECT n.entitlement FROM temp.given n
-                WHERE n.principal_type = g.principal_type AND n.principal_id = g.principal_id)))
-"""
-_INTO_ENDING = "INSERT OR IGNORE INTO temp.ending SELECT g.principal_type, g.principal_id, g.entitlement"
-# Looked at once: where nothing was held before, as in a first sync, nothing can end, and no row is looked at.
-ANY_GRANTS = "EXISTS (SELECT 1 FROM grants WHERE connection = :connection)"
-# Grants given beside their principal need a look only where its row says that they differ (`regrant`).
-_ENDING = (
-    f"{_INTO_ENDING} FROM staged s CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type "
-    f"AND g.principal_id = s.id WHERE s.sync = :sync AND s.regrant AND {ANY_GRANTS} AND {_NOT_HELD}",
-    f"{_INTO_ENDING} FROM grants g CROSS JOIN temp.seen k ON k.type = g.principal_type AND k.id = g.principal_id "
-    f"JOIN staged s ON s.seq = k.seq WHERE g.connection = :connection AND NOT g.beside "
-    f"AND {_NOT_HELD}",
-)
 # For the guard: what has ended, and what would end on resources that are not listed any more.
 _AT_RISK = """
 SELECT principal_type, principal_id, entitlement FROM temp.ending

@@ -99,6 +99,7 @@ def rejected(db: sqlite3.Connection, sync: int) -> int:
     """Rows of a sync that could not be read, with and without a readable id."""
     query = (
         "SELECT (SELECT count(*) FROM staged WHERE sync = ?1 AND state <> 'row' AND state = 'rejected') + "
+        "(SELECT count(*) FROM (SELECT DISTINCT type, id FROM also_listed WHERE sync = ?1 AND rejected)) + "
         "(SELECT coalesce(sum(unreadable), 0) FROM frontier WHERE sync = ?1 AND reading = 1)"
     )
     count: int = db.execute(query, (sync,)).fetchone()[0]
@@ -109,11 +110,16 @@ def discard_staged(db: sqlite3.Connection, connection: int) -> None:
     """Empty the staging tables of a connection's syncs."""
     mine = "sync IN (SELECT id FROM sync_runs WHERE connection = ?)"
     alone = db.execute(f"SELECT NOT EXISTS (SELECT 1 FROM frontier WHERE NOT {mine})", (connection,)).fetchone()[0]
-    for table in ("staged", "staged_same", "staged_grants", "staged_entitlements", "also_listed", "frontier"):
+    for table in _STAGED:
         if alone:  # a table emptied as a whole is not gone through row by row
             db.execute(f"DELETE FROM {table}")
         else:
             db.execute(f"DELETE FROM {table} WHERE {mine}", (connection,))
+
+
+_STAGED = (
+    "staged", "staged_same", "staged_grants", "staged_entitlements", "staged_unknown", "also_listed", "frontier",
+)  # fmt: skip
 
 
 def sync_row(db: sqlite3.Connection, sync: int) -> sqlite3.Row:

@@ -276,6 +276,30 @@ def m007_identity(db: Database) -> None:
     _run(db, _IDENTITY)
 
 
+_WHOLE = """
+-- whether a read of one gives all grants that it holds
+ALTER TABLE resource_types ADD COLUMN gives_all INTEGER NOT NULL DEFAULT 0;
+-- rows of the page that could not be read
+ALTER TABLE frontier ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;
+-- a warning came in place of rows
+ALTER TABLE frontier ADD COLUMN warned INTEGER NOT NULL DEFAULT 0;
+-- the stream could not read it, the one that listed it could
+ALTER TABLE also_listed ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE staged_unknown (   -- what is held by a resource, or of an entitlement, could not be read
+    sync INTEGER NOT NULL, stream TEXT NOT NULL, reading INTEGER NOT NULL,
+    type TEXT NOT NULL, id TEXT NOT NULL,   -- both empty where an entitlement is named
+    entitlement INTEGER NOT NULL,           -- 0 where a resource is named
+    PRIMARY KEY (sync, type, id, entitlement, stream, reading)
+) STRICT, WITHOUT ROWID
+"""
+
+
+@migrations()
+def m008_whole(db: Database) -> None:
+    """What proves that a grant has ended, and what does not."""
+    _run(db, _WHOLE)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

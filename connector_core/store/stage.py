@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import count, islice
 
-from connector_core.model import Key, Page
+from connector_core.model import EntitlementKey, Key, Page
 from connector_core.store.connections import EntitlementRows
 from connector_core.store.rows import (
     FIELDS,
@@ -50,8 +50,9 @@ class PageStage:
     def put(self, page: Page, origin: Origin) -> tuple[int, int]:
         """Stage a page's rows and grants; how many resources, and how many other grants, this reading had not yet."""
         fresh = self._stage_rejected(page, origin)
+        self._stage_unknown(page, origin)
         held, others = given(page, self._entitlements)
-        unknown = set(page.unknown)
+        unknown = {name for name in page.unknown if isinstance(name, Key)}
         for type, fields in fields_by_type(page.resources).items():
             current = self._current(type, fields, origin.stream)
             same, rows = compared(type, fields, held, unknown, current, origin.stream)
@@ -120,31 +121,52 @@ class PageStage:
             self._put_bare(key, "gone", Origin(stream, asked, whole=True))
 
     def _stage_rejected(self, page: Page, origin: Origin) -> int:
-        """A row whose id can be read counts as seen, and keeps its earlier version; how many are new."""
+        """A row whose id can be read counts as seen, and keeps its earlier version; how many are new.
+
+        One that another stream could read stays as that stream gave it.
+        """
         fresh = 0
         for key in {row.key for row in page.rejected if row.key is not None}:
             self.same.move_out([key])
             before = self._listed(key.type, [key.id]).get(key.id)
             if before is None:
                 self._put_bare(key, "rejected", origin)
+            elif before.belongs_elsewhere(origin):
+                fresh += self._also_list(key, origin, rejected=True)
+                continue
             else:
                 seen = "UPDATE staged SET readings = readings | ? WHERE seq = ?"
                 self._db.execute(seen, (origin.bit, before.seq))
             fresh += before is None or not before.readings & origin.bit
         return fresh
 
+    def _stage_unknown(self, page: Page, origin: Origin) -> None:
+        """Note of which resources that are not listed here, and of which entitlements, the grants are unknown."""
+        listed = {r.key for r in page.resources}
+        rows = [
+            ("", "", self._entitlements[name]) if isinstance(name, EntitlementKey) else (*name, 0)
+            for name in page.unknown
+            if name not in listed
+        ]
+        columns = "sync, stream, reading, type, id, entitlement"
+        insert = f"INSERT OR IGNORE INTO staged_unknown ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
+        self._db.executemany(insert, [(self._sync, origin.stream, origin.bit, *row) for row in rows])
+
     def _put_bare(self, key: Key, state: str, origin: Origin) -> None:
         row = StagedRow(*key, +(state == "rejected"), "[]", 0, 0, None, None)
         self._write([row], {}, origin)
         self._db.execute("UPDATE staged SET state = ? WHERE seq = ?", (state, self._next_seq() - 1))
 
-    def _also_list(self, key: Key, origin: Origin) -> bool:
+    def _also_list(self, key: Key, origin: Origin, *, rejected: bool = False) -> bool:
         """Note that another stream lists a resource, too; whether that is new in this reading."""
         mine = (self._sync, origin.stream, *key)
         query = "SELECT readings FROM also_listed WHERE (sync, stream, type, id) = (?, ?, ?, ?)"
         row = self._db.execute(query, mine).fetchone()
         readings = row["readings"] if row else 0
-        self._db.execute("INSERT OR REPLACE INTO also_listed VALUES (?, ?, ?, ?, ?)", (*mine, readings | origin.bit))
+        insert = (
+            "INSERT OR REPLACE INTO also_listed (sync, stream, type, id, readings, rejected) VALUES (?, ?, ?, ?, ?, ?)"
+        )
+        self._db.execute(insert, (*mine, readings | origin.bit, rejected))
         return not readings & origin.bit
 
     def _stage_grants(self, grants: Sequence[PrincipalGrant], origin: Origin) -> int:
@@ -171,7 +193,8 @@ class PageStage:
         lost = f"SELECT seq FROM staged WHERE {which} AND NOT readings AND NOT whole"
         self._db.execute(f"DELETE FROM temp.seen WHERE seq IN ({lost})", mine)
         self._db.execute(f"DELETE FROM staged WHERE seq IN ({lost})", mine)
-        self._db.execute(f"DELETE FROM staged_grants WHERE {which} AND reading = :bit", mine)
+        for table in ("staged_grants", "staged_unknown"):
+            self._db.execute(f"DELETE FROM {table} WHERE {which} AND reading = :bit", mine)
         self._db.execute("DELETE FROM temp.seen_grants WHERE stream = :stream AND reading = :bit", mine)
         self.same.forget(stream, bit)
 

@@ -45,10 +45,15 @@ class Staging:
 
     def unknown(self) -> int:
         """Resources that were read, but not what they hold."""
-        return self._one("count(*) FROM staged WHERE sync = ? AND state = 'row' AND unknown", self._sync)
+        rows = self._one("count(*) FROM staged WHERE sync = ? AND state = 'row' AND unknown")
+        return rows + self._one("count(DISTINCT type || ':' || id) FROM staged_unknown WHERE sync = ? AND id <> ''")
 
-    def _one(self, what: str, value: int) -> int:
-        figure: int = self._db.execute(f"SELECT {what}", (value,)).fetchone()[0]
+    def unknown_entitlements(self) -> int:
+        """Entitlements of which it could not be read which principals hold them."""
+        return self._one("count(DISTINCT entitlement) FROM staged_unknown WHERE sync = ? AND entitlement <> 0")
+
+    def _one(self, what: str) -> int:
+        figure: int = self._db.execute(f"SELECT {what}", (self._sync,)).fetchone()[0]
         return figure
 
     # -- committing ----------------------------------------------------------------------------------------
@@ -90,6 +95,11 @@ class Staging:
             self.frontier.lookup_done(task, failed=True)
             if all:
                 self.frontier.give_up_lookups()
+
+    def fail_page(self, task: Task, requests: int) -> None:
+        """Give a page up that could not be read: its stream is not whole, and the others are read on."""
+        with self._committing(requests):
+            self.frontier.page_failed(task)
 
     def restart(self, task: Task, requests: int) -> int:
         """Forget what a reading of a stream whose cursors expired has brought, and begin it anew (P13).

@@ -1,4 +1,5 @@
-"""The phases of a sync: read, read again where rows moved, compare, guard, look up what is missing, publish.
+"""The phases of a sync: read, read again where rows moved, compare, guard, look up what is missing, settle what
+contradicts each other, publish.
 
 Every phase is left only when the frontier is empty, and each step from one to the next can be repeated: so a sync that
 died goes on from where it was, whichever phase that was.
@@ -41,6 +42,7 @@ class _Judgement:
     objection: str | None
 
 
+_NAMED = 5  # lists that a reason names one by one
 _Step = Callable[[], str | StreamsSummary]
 
 
@@ -68,7 +70,9 @@ class SyncEngine:
         :raises ConnectorCoreError: the sync has failed, or was interrupted; nothing of it is published.
         """
         put_resource_types(self._db, self._connection, self._means.manifest.resource_types)
-        steps: dict[str, _Step] = {"reading": self._read, "rereading": self._reread, "comparing": self._compare}
+        steps: dict[str, _Step] = {
+            "reading": self._read, "rereading": self._reread, "comparing": self._compare, "confirming": self._confirm,
+        }  # fmt: skip
         phase = runs.sync_row(self._db, self._sync)["phase"]
         with self._reading:
             while phase in steps:
@@ -77,7 +81,7 @@ class SyncEngine:
                     return outcome
                 phase = outcome
                 runs.set_phase(self._db, self._sync, phase)
-            return self._look_up_and_publish()
+            return self._publish_or_hold()
 
     @property
     def unreported(self) -> tuple[float, int]:
@@ -92,10 +96,11 @@ class SyncEngine:
         self._log.add("info", f"read {self._reading.resources:,} resources")
         times = readings(self._db, self._sync)
         for verdict in judge_all(self._db, self._sync):
-            if verdict.hidden:
+            if verdict.hidden and self._staging.frontier.is_first(verdict.stream):
                 raise ProtocolError(f"{verdict.stream}: {verdict.reason}", hint="the token may count but not see them")
-            if not verdict.adds_up and times[verdict.stream] == 1:
-                self._log.add("info", f"{verdict.stream}: {verdict.reason}; reading it once more")
+            if verdict.repeat and times[verdict.stream] == 1:
+                reason = verdict.reason or "its rows could not be read"
+                self._log.add("info", f"{verdict.stream}: {reason}; reading it once more")
                 self._staging.frontier.read_again(verdict.stream)
         return "rereading"
 
@@ -122,8 +127,21 @@ class SyncEngine:
             self._staging.frontier.look_up(NO_STREAM, unseen)
         return "confirming"
 
-    def _look_up_and_publish(self) -> StreamsSummary:
+    def _confirm(self) -> str:
+        """Look up what is missing; where a look-up denies what a stream gives, read both once more."""
         self._reading.drain("confirming")
+        with transaction(self._db):
+            self._judged()
+            principals, streams = self._removals.disputed()
+            if principals:
+                self._log.add("info", f"lists and look-ups contradict each other on {len(principals):,} accounts")
+            for stream in streams:
+                self._staging.frontier.read_again(stream)
+        self._staging.frontier.look_up(NO_STREAM, principals, reading=2)
+        return "publishing"
+
+    def _publish_or_hold(self) -> StreamsSummary:
+        self._reading.drain("reading once more")
         with transaction(self._db):
             judgement = self._judged()
             if judgement.objection is not None:  # looking up may have found more grants ended
@@ -154,6 +172,8 @@ class SyncEngine:
             self._log.add(
                 "warning", f"what {unknown} accounts hold could not be read; earlier grants stand, unconfirmed"
             )
+        if unknown := self._staging.unknown_entitlements():
+            self._log.add("warning", f"who holds {unknown} entitlements could not be read; earlier grants stand")
         self._log.write(self._db, "info", f"{ending.status}{f': {ending.reason}' if ending.reason else ''}")
         seconds, requests = self.unreported
         runs.finish(self._db, self._sync, ending.status, seconds, self._clock, requests=requests, reason=ending.reason)
@@ -168,8 +188,7 @@ class SyncEngine:
         state = (self._staging.commits, self._staging.newest_mark())
         if self._judgement is None or self._judgement.state != state:
             verdicts = judge_all(self._db, self._sync)
-            whole = [v.stream for v in verdicts if v.adds_up]
-            self._removals.find(whole, everything=len(whole) == len(verdicts))
+            self._removals.find(verdicts)
             self._judgement = _Judgement(state=state, verdicts=verdicts, objection=self._objection())
         return self._judgement
 
@@ -178,10 +197,15 @@ class SyncEngine:
         return self._means.policy.guard.objection(losses, address_changed=self._removals.address_changed())
 
     def _incomplete(self, verdicts: list[Verdict]) -> str | None:
-        """Why the sync is not complete: a stream that does not add up, an unreadable row, a resource not looked up."""
+        """Why the sync is not complete: a stream that is not whole or was not begun, a row or resource not read."""
         reasons = [f"{v.stream or 'the beginning'}: {v.reason}" for v in verdicts if not v.adds_up]
-        if rejected := runs.rejected(self._db, self._sync):
+        read = [v.stream for v in verdicts]
+        reasons += [f"{name}: not read, its {n} grants stand" for name, n in self._removals.not_begun(read)]
+        reasons = reasons[:_NAMED] + ([f"{len(reasons) - _NAMED} more lists"] if len(reasons) > _NAMED else [])
+        if rejected := runs.rejected(self._db, self._sync) or sum(v.rejected for v in verdicts):
             reasons.append(f"{rejected} rows could not be read")
+        if disputed := self._removals.disputed()[0]:
+            reasons.append(f"what {len(disputed)} accounts hold is not the same in a list and in a look-up")
         if failed := self._staging.frontier.not_looked_up():
             reasons.append(f"{failed} resources that were not listed could not be looked up")
         return "; ".join(reasons) or None

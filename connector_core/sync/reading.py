@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Self
 
@@ -30,6 +31,7 @@ from connector_core.sync.pacing import Pace
 from connector_core.sync.readers import Read, Readers
 
 _UNSTORABLE = (ValueError, OverflowError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+_OF_ONE_STREAM = (ApplicationError, RowRejected, PluginError)  # what may be wrong with one stream alone
 _TICK = 0.1  # real seconds between looks at the cancel switch
 
 
@@ -39,8 +41,10 @@ class SyncPolicy:
 
     ``resume_within``: an interrupted sync older than this is begun anew. ``restarts``: how often a stream whose
     cursors expired is begun anew (P13). ``max_lookups``: no more resources than this are read one by one to compare
-    two readings. ``max_pages``: a server that always has one more page ends there (P16). ``call_deadline``: a page
-    that takes longer fails the sync. ``grace``: how long pages in hand are waited for once a sync has failed or was
+    two readings. ``max_pages``: a server that always has one more page ends there (P16). ``page_tries``: how often a
+    page of a child stream is asked for before it is given up. ``silence``: after so many pages in a row that were given
+    up because the application was not reached, or asked to slow down, the sync fails. ``call_deadline``: a page that
+    takes longer fails the sync. ``grace``: how long pages in hand are waited for once a sync has failed or was
     interrupted.
     """
 
@@ -48,6 +52,8 @@ class SyncPolicy:
     restarts: int = 3
     max_lookups: int = 500
     max_pages: int = 200_000
+    page_tries: int = 3
+    silence: int = 5
     call_deadline: float = 900.0
     grace: float = 60.0
     guard: Guard = Factory(Guard)
@@ -101,6 +107,8 @@ class PageReader:
         self._pace = Pace(means.workers)
         self._refusals = means.refusals()
         self._reported = 0
+        self._tries: Counter[int] = Counter()  # of pages that were not answered, by task
+        self._silent = 0  # pages in a row that were given up because the application was not reached
         self._progress = Progress(phase="", pages=0, resources=0, requests=0, total=None, seconds=0.0)
         self._began = means.clock.monotonic()
 
@@ -151,8 +159,14 @@ class PageReader:
         free = self._pace.in_flight - len(self._readers.busy)
         if free > 0:
             asked = self._staging.newest_mark()
-            for task in self._staging.frontier.open_tasks(free, self._readers.busy):
+            for task in self._open_tasks(free):
                 self._readers.ask(task, asked)
+
+    def _open_tasks(self, limit: int) -> list[Task]:
+        """The next open cursors; those that were not answered come after all others."""
+        frontier, busy = self._staging.frontier, self._readers.busy
+        tasks = frontier.open_tasks(limit, {*busy, *self._tries})
+        return tasks or (frontier.open_tasks(limit, busy) if self._tries else [])
 
     def _keep_pace(self, read: Read) -> None:
         """Learn from an answer how many to ask for at once."""
@@ -185,12 +199,14 @@ class PageReader:
     def _commit_page(self, read: Read) -> ConnectorCoreError | None:
         assert read.page is not None
         self._log_troubles(read.page)
+        self._tries.pop(read.task.id, None)
+        self._silent = 0
         try:
             fresh = self._staging.commit_page(read.task, read.page, read.asked, self.new_requests())
         except _UNSTORABLE as error:  # nothing of it was kept; looking at every text beforehand would cost more
             name = self._means.connector.name
             where = f"a page of {read.task.stream!r} holds what no store can take ({type(error).__name__})"
-            raise PluginError(f"the plugin {name} broke its contract: {where}") from error
+            return self._failed(read.task, PluginError(f"the plugin {name} broke its contract: {where}"))
         now, total = self._progress, read.page.total
         self._progress = evolve(
             now, pages=now.pages + 1, resources=now.resources + fresh, total=now.total if total is None else total
@@ -219,13 +235,31 @@ class PageReader:
             hopeless = isinstance(error, Unreachable | RateLimited)  # the others would take as long, one by one
             self._staging.fail_lookup(task, self.new_requests(), all=hopeless)
             return None
-        if isinstance(error, ConnectorCoreError):
-            return error
-        return PluginError(f"reading failed: {type(error).__name__}: {error}")
+        if not isinstance(error, ConnectorCoreError):
+            error = PluginError(f"reading failed: {type(error).__name__}: {error}")
+        if task.key is None and isinstance(error, _OF_ONE_STREAM) and not self._staging.frontier.is_first(task.stream):
+            return self._page_failed(task, error)
+        return error
+
+    def _page_failed(self, task: Task, error: ConnectorCoreError) -> ConnectorCoreError | None:
+        """A child stream fails no other: its page is asked for again, later, and in the end given up."""
+        self._tries[task.id] += 1
+        if self._tries[task.id] < self._means.policy.page_tries:
+            self._log_warning(f"{task.stream}: {error}; asking again")
+            return None
+        self._log_warning(f"{task.stream}: {error}; given up, what it gave before stands")
+        del self._tries[task.id]
+        self._staging.fail_page(task, self.new_requests())
+        self._silent = self._silent + 1 if isinstance(error, Unreachable | RateLimited) else 0
+        return error if self._silent >= self._means.policy.silence else None
 
     def _restart(self, task: Task, error: StreamExpired) -> ConnectorCoreError | None:
         if self._staging.restart(task, self.new_requests()) > self._means.policy.restarts:
-            return error
+            if self._staging.frontier.is_first(task.stream):
+                return error
+            self._staging.fail_page(task, self.new_requests())
+            self._log_warning(f"{task.stream}: its cursors keep expiring; given up, what it gave before stands")
+            return None
         self._log_warning(f"{task.stream}: its cursors expired; reading it from its beginning")
         return None
 

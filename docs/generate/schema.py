@@ -19,7 +19,7 @@ GROUPS = {
     "Connections and events": "connections events resource_types entitlements",
     "The picture and its history": "resources resource_history grants grant_history change_log touched",
     "A running sync": "sync_runs frontier staged staged_same "
-    "staged_grants staged_entitlements also_listed held_removals",
+    "staged_grants staged_entitlements staged_unknown also_listed held_removals",
     "Operations and logs": "journal applies logs",
 }
 TEMPORARY = {
@@ -29,7 +29,9 @@ TEMPORARY = {
     "unseen": "resources of the picture that this sync did not read",
     "leaving": "what the guard counts: unseen, or already proven gone",
     "given": "grants given by pages that do not list their principal",
+    "denied": "grants of `given` that a read of their principal by its id does not show",
     "ending": "grants that end with this sync",
+    "unread": "grants that stand although nothing gave them: unconfirmed",
     "coming": "staged rows that are new or differ from the picture",
     "gone": "resources proven gone",
     "starting": "grants that begin with this sync",

@@ -155,10 +155,13 @@ def test_incomplete_ends_what_is_proven_gone(db: Path) -> None:
 
 
 def test_incomplete_ends_a_grant_that_its_holders_own_row_disproves(db: Path) -> None:
-    """Holes elsewhere do not keep alive what the row that gave a grant no longer gives."""
+    """Holes elsewhere do not keep alive what a row no longer gives that is said to give all grants of its account."""
     Script({None: first("users"), ("users", 0): users("ada", "bo")}).connect(db).sync()
     disabled = Page(resources=(user("ada", status="disabled"), user("bo")), grants=(editor("bo"),), total=9)
     holes = Script({None: first("users"), ("users", 0): disabled})
+    assert holes.connect(db).sync().sync.status == "incomplete"
+    assert ("ada@example.com", "editor") in picture(holes.connect(db))
+    holes.types = (evolve(holes.types[0], grants="with_resource"), *holes.types[1:])
     assert holes.connect(db).sync().sync.status == "incomplete"
     assert picture(holes.connect(db)) == {("ada@example.com", None), ("bo@example.com", "editor")}
 

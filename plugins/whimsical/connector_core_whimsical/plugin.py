@@ -49,7 +49,7 @@ def connector_manifest(settings: Settings | None) -> Manifest:
         summary="Members of a Whimsical workspace and their roles, over SCIM 2.0",
         settings=Settings,
         resource_types=(
-            ResourceType(type="user", display_name="User", traits=("user",)),
+            ResourceType(type="user", display_name="User", traits=("user",), grants="with_resource"),
             ResourceType(type="role", display_name="Role", traits=("role",)),
         ),
         entitlements=roles.entitlements("deactivate" if settings is None else settings.viewer_revoke),
