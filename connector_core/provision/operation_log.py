@@ -8,7 +8,7 @@ from typing import Literal
 from attrs import frozen
 
 from connector_core.errors import ConnectorCoreError, GuardRefused
-from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, Operation
+from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, Level, Operation
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.desired_state import AccountState, DesiredState
 from connector_core.store.database import transaction
@@ -17,6 +17,7 @@ from connector_core.store.journal import Journal, JournalDraft, Requester
 from connector_core.store.logs import LogBuffer
 
 State = Literal["done", "failed", "unknown", "refused"]
+_LEVELS: dict[State, Level] = {"done": "info", "refused": "warning"}
 
 
 @frozen(kw_only=True)
@@ -96,7 +97,7 @@ class OperationLog:
             self.log.add("warning", warning)
         if ending.error is not None:
             self.log.add_trace(ending.error)
-        self.log.add("info" if ending.state == "done" else "error", _ended(ending))
+        self.log.add(_LEVELS.get(ending.state, "error"), _ended(ending))
         self.log.flush(self.journal.db, id)
 
     def _now(self, key: Key, after: AccountState, confirmed: bool) -> AccountSnapshot:

@@ -24,6 +24,7 @@
     journal.py       operations as rows
     audit.py         refused attempts and changes of set-up as rows
     logs.py          the log kept with the state
+    elapsed.py       how much time this state has witnessed
     prune.py         forgetting old history
     queries.py       answers about one connection
     overview.py      how a connection is doing

@@ -13,7 +13,7 @@ from connector_core.files import make_private_folder
 from connector_core.trust import trusted
 
 APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
-NEWEST = 8  # how many migrations there are; kept in PRAGMA user_version
+NEWEST = 9  # how many migrations there are; kept in PRAGMA user_version
 
 OLDEST_SQLITE = (3, 37)  # strict tables
 

@@ -15,9 +15,11 @@ from connector_core.errors import ApplicationError
 from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, NewAccount, Operation, OperationKind, Resource
 from connector_core.store.connections import new_event
 from connector_core.store.database import transaction
+from connector_core.store.elapsed import DAY, witness, witnessed
 from connector_core.store.follow import resource_of
 
 PENDING_DAYS = 30  # how long an invited account may stay invisible before it counts as gone (W14)
+INVITED = "coalesce(witnessed, 0) > ?"  # what is still within it, compared with `invited_since`
 _OPEN = "state IN ('pending', 'sent', 'unknown')"
 
 
@@ -103,7 +105,7 @@ class Journal:
             **dict(zip(("resource_type", "role", "entitlement"), facts.entitlement or (), strict=False)),
             "wanted": compact(to_json(facts.wanted)) if facts.wanted else None, "before": compact(facts.before),
             "reactivated": facts.reactivated, "who": asked.who, "reason": asked.reason, "apply": asked.apply,
-            "created": rfc3339(self._clock.now()), "holder": self._holder,
+            "created": rfc3339(self._clock.now()), "holder": self._holder, "witnessed": witness(self.db, self._clock),
         }  # fmt: skip
         names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
@@ -169,7 +171,7 @@ class Journal:
 
     def is_invited(self, account: Resource) -> bool:
         """Whether this journal created it within `PENDING_DAYS`, and nobody has seen it listed since (W14)."""
-        created = "kind = 'create_account' AND outcome = 'changed' AND account = ? AND finished > ?"
+        created = f"kind = 'create_account' AND outcome = 'changed' AND account = ? AND {INVITED}"
         return account.status == "pending" and self._has(account.type, created, account.id, self._invited_since())
 
     def was_invited(self, type: str, login: str) -> bool:
@@ -179,7 +181,7 @@ class Journal:
         """
         created = (
             "kind = 'create_account' AND outcome = 'changed' AND account IS NULL AND folded(login) = folded(?) "
-            "AND finished > ? AND NOT EXISTS (SELECT 1 FROM journal d WHERE d.connection = journal.connection "
+            f"AND {INVITED} AND NOT EXISTS (SELECT 1 FROM journal d WHERE d.connection = journal.connection "
             "AND d.kind = 'delete_account' AND d.state = 'done' AND d.id > journal.id "
             "AND folded(d.login) = folded(journal.login))"
         )
@@ -229,15 +231,15 @@ class Journal:
         names = {"connection": self._connection, "type": type, "name": name}
         return bool(self.db.execute(f"SELECT EXISTS ({some})", names).fetchone()[0])
 
-    def _has(self, type: str, which: str, *values: str) -> bool:
+    def _has(self, type: str, which: str, *values: object) -> bool:
         """Whether an operation that was done fits."""
         query = (
             f"SELECT EXISTS (SELECT 1 FROM journal WHERE connection = ? AND type = ? AND state = 'done' AND {which})"
         )
         return bool(self.db.execute(query, (self._connection, type, *values)).fetchone()[0])
 
-    def _invited_since(self) -> str:
-        return rfc3339(self._clock.now() - PENDING_DAYS * 86_400)
+    def _invited_since(self) -> float:
+        return invited_since(self.db, self._clock)
 
     def _refuse_second_creation(self, login: str, as_of: int) -> None:
         """Also one that ended since the look-up: what that did not show may be there by now."""
@@ -270,6 +272,11 @@ class Journal:
         now = rfc3339(self._clock.now())
         with transaction(self.db):
             self.db.execute("UPDATE applies SET status = ?, finished = ? WHERE id = ?", (status, now, id))
+
+
+def invited_since(db: sqlite3.Connection, clock: Clock) -> float:
+    """What had been witnessed `PENDING_DAYS` ago, by the time that the state has witnessed."""
+    return witnessed(db, clock) - PENDING_DAYS * DAY
 
 
 def operation_of(row: sqlite3.Row) -> Operation:

@@ -12,6 +12,7 @@ from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact
 from connector_core.errors import ConnectorCoreError, PluginError, whole
 from connector_core.model import LEVELS, Json, Level, LogLine
+from connector_core.store.elapsed import DAY, newest_log_before, witness
 
 KEPT_DAYS = 90.0
 KEPT_LINES = 200_000  # of all connections together
@@ -101,14 +102,12 @@ def lines(
 
 
 def trim(db: sqlite3.Connection, clock: Clock) -> None:
-    """Forget lines that are older than `KEPT_DAYS`, or more than `KEPT_LINES`, in the caller's transaction."""
-    oldest = rfc3339(clock.now() - KEPT_DAYS * 86_400)
-    db.execute(
-        # The first line that is young enough ends the search; where there is none, all go.
-        "DELETE FROM logs WHERE id < max(coalesce((SELECT id FROM logs WHERE at >= ? ORDER BY id LIMIT 1), 1 << 62), "
-        "coalesce((SELECT max(id) - ? FROM logs), 0) + 1)",
-        (oldest, KEPT_LINES),
-    )
+    """Forget lines that are older than `KEPT_DAYS`, or more than `KEPT_LINES`, in the caller's transaction.
+
+    Days are those that the state has witnessed: a clock that is set ahead makes nothing older.
+    """
+    old = newest_log_before(db, witness(db, clock) - KEPT_DAYS * DAY)
+    db.execute("DELETE FROM logs WHERE id <= max(?, coalesce((SELECT max(id) - ? FROM logs), 0))", (old, KEPT_LINES))
 
 
 _FIELDS = "at, level, message, data"

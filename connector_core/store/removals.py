@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from connector_core.clock import Clock, rfc3339
+from connector_core.clock import Clock
 from connector_core.model import Key
 from connector_core.store.endings import FIND_ENDINGS
+from connector_core.store.journal import invited_since
 from connector_core.store.judge import Verdict
 from connector_core.store.same import Same
-
-_INVITED = 30 * 86_400.0  # seconds for which an account that we created may stay invisible (W14)
 
 
 @frozen(kw_only=True)
@@ -54,7 +53,7 @@ class Removals:
         names = {
             **self._names, "whole": json.dumps(whole), "everything": len(whole) == len(verdicts),
             "unanswered": json.dumps([v.stream for v in verdicts if v.unanswered]),
-            "invited_since": rfc3339(self._clock.now() - _INVITED),
+            "invited_since": invited_since(self._db, self._clock),
         }  # fmt: skip
         self._same.move_out_unusual()
         for statement in (*_CLEAR, _YIELDED, _UNSEEN, _LEAVING, *FIND_ENDINGS):
@@ -150,7 +149,8 @@ AND NOT EXISTS (SELECT 1 FROM json_each(:unanswered) f WHERE substr(r.held, 1, l
         AND g.principal_id = r.id AND g.beside AND g.source = f.value))
 AND NOT (r.status = 'pending' AND EXISTS (
     SELECT 1 FROM journal j WHERE j.connection = r.connection AND j.account = r.id AND j.type = r.type
-    AND j.kind = 'create_account' AND j.state = 'done' AND j.outcome = 'changed' AND j.finished >= :invited_since))
+    AND j.kind = 'create_account' AND j.state = 'done' AND j.outcome = 'changed'
+    AND coalesce(j.witnessed, 0) > :invited_since))
 """
 # What only one of two readings listed is looked up before the guard judges: it must not slip past it as seen.
 _LEAVING = """

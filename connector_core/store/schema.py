@@ -300,6 +300,24 @@ def m008_whole(db: Database) -> None:
     _run(db, _WHOLE)
 
 
+_WITNESSED = """
+CREATE TABLE witnessed (    -- moments at which this state was in use
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,       -- what the clock said, in seconds since 1970
+    seconds REAL NOT NULL,  -- how many were witnessed until then: a jump of the clock counts little
+    log INTEGER NOT NULL    -- the newest line of `logs`
+) STRICT;
+-- how many seconds were witnessed when it was written; NULL where that was before anything was counted
+ALTER TABLE journal ADD COLUMN witnessed REAL
+"""
+
+
+@migrations()
+def m009_witnessed(db: Database) -> None:
+    """Time as it was witnessed, for what ends after so many days."""
+    _run(db, _WITNESSED)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

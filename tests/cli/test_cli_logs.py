@@ -16,6 +16,7 @@ from kit.cli import Around, Home, workspace
 
 from connector_core.store.connections import ConnectionRef, connection_id
 from connector_core.store.database import open_writer, transaction
+from connector_core.store.elapsed import DAY
 from connector_core.store.logs import KEPT_DAYS, LogBuffer, lines, trim
 from connector_core.testing import FakeClock
 
@@ -52,11 +53,11 @@ def test_the_log_of_an_operation_says_who_why_what_was_sent_and_what_came(home: 
 
 
 def test_what_was_refused_before_it_became_an_operation_is_logged(home: Home) -> None:
-    """A guard's refusal is in no journal, but can be found in the log of the connection."""
+    """An error before anything was asked of an account is in no journal, but in the log of the connection."""
     with workspace(3) as there:
         home.connect(there.url, managed="true")
-        assert home("delete-user", "whimsical", "p001@example.com").code == 8
-    assert any(m.startswith("guard_refused: removing p001@example.com") for m in messages(home, "--all"))
+        assert home("delete-user", "whimsical", "nemo@example.com", "--yes").code == 2
+    assert any(m.startswith("unknown_name: the application has no user") for m in messages(home, "--all"))
 
 
 def test_an_operation_that_fails_is_an_error_in_its_log(home: Home) -> None:
@@ -101,7 +102,7 @@ def test_levels_and_limits_narrow_the_log(home: Home) -> None:
         assert home("run", "whimsical").code == 0
         assert home("delete-user", "whimsical", "p001@example.com").code == 8
     everything = messages(home, "--all")
-    assert messages(home, "--all", "--level", "warning") == [m for m in everything if m.startswith("guard_refused")]
+    assert messages(home, "--all", "--level", "warning") == [m for m in everything if m.startswith("refused: ")]
     assert messages(home, "--all", "--limit", "2") == everything[-2:]
     assert home("logs", "whimsical", "1", "--all").code == 2
     assert home("logs", "whimsical", "--follow", "--limit", "2").code == 2
@@ -191,14 +192,32 @@ def test_lines_are_forgotten_by_age_and_by_number(store: sqlite3.Connection, mon
     connection = connection_id(store, ConnectionRef(name="x", connector="x"))
     for message in ("old", "young"):
         LogBuffer(connection, clock, str).write(store, "info", message)
-        clock.advance(KEPT_DAYS * 43_200 + 1)
-    trim(store, clock)
+        live(store, clock, KEPT_DAYS / 2 + 1)
     assert [line.message for _, line in lines(store, connection)] == ["young"]
     for number in range(5):
         LogBuffer(connection, clock, str).write(store, "info", str(number))
     monkeypatch.setattr("connector_core.store.logs.KEPT_LINES", 3)
     trim(store, clock)
     assert [line.message for _, line in lines(store, connection)] == ["2", "3", "4"]
-    clock.advance(2 * KEPT_DAYS * 86_400)
-    trim(store, clock)
+    live(store, clock, 2 * KEPT_DAYS)
     assert list(lines(store, connection)) == []
+
+
+@pytest.mark.parametrize("jump", [3650.0, -3650.0])
+def test_a_clock_that_is_set_forgets_no_line(store: sqlite3.Connection, jump: float) -> None:
+    """Only days that were witnessed make a line old, also after the clock is right again."""
+    connection = connection_id(store, ConnectionRef(name="x", connector="x"))
+    LogBuffer(connection, FakeClock(), str).write(store, "info", "before")
+    for clock in (FakeClock(), FakeClock(FakeClock().now() + jump * DAY), FakeClock()):
+        live(store, clock, 20.0)
+        assert [line.message for _, line in lines(store, connection)] == ["before"]
+    live(store, FakeClock(), KEPT_DAYS)
+    assert list(lines(store, connection)) == []
+
+
+def live(store: sqlite3.Connection, clock: FakeClock, days: float) -> None:
+    """Let a day after the other go by, each with its sync."""
+    trim(store, clock)
+    for _ in range(int(days)):
+        clock.advance(DAY)
+        trim(store, clock)

@@ -14,7 +14,7 @@ from connector_core.errors import AmbiguousName, GuardRefused, UnknownName, Unsu
 from connector_core.model import EntitlementKey, Key, Operation
 from connector_core.provision.desired_state import Differs
 from connector_core.provision.requests import Requests
-from connector_core.testing import ScimApp, Switches
+from connector_core.testing import FakeClock, ScimApp, Switches
 
 DAY = 86_400.0
 
@@ -482,7 +482,7 @@ def test_w14_p14_an_invited_account(tmp_path: Path, readable: bool) -> None:
         operation = connection.create_account(EVE, role="viewer")
         assert (operation.state, operation.outcome, operation.verified) == ("done", "changed", readable)
         assert "not listed yet" in operation.warnings[0]
-        for days in (0, 29):
+        for days in (0, 7, 7, 7, 8):
             here.clock.advance(days * DAY)
             assert connection.sync().sync.status == "complete"
             (row,) = connection.access(user=EVE)
@@ -504,9 +504,10 @@ def test_w14_an_invitation_that_nobody_took_up(tmp_path: Path) -> None:
         here.faults.on("GET", SCIM_404, path="/Users/")
         connection.create_account(EVE)
         here.workspace.remove(here.id(EVE))
-        here.clock.advance(29.9 * DAY)
-        connection.sync()
-        assert EVE in here.picture()
+        for days in (7, 7, 7, 7, 1.9):
+            here.clock.advance(days * DAY)
+            connection.sync()
+            assert EVE in here.picture()
         here.clock.advance(0.2 * DAY)
         connection.sync()
         assert EVE not in here.picture()
@@ -626,3 +627,17 @@ def test_a_removal_that_cannot_be_read_back_stays_in_the_picture(here: Scene) ->
     operation = here.connection.revoke("viewer", BOB, yes=True)
     assert (operation.state, operation.verified) == ("done", False)
     assert here.picture()[BOB] == "viewer"
+
+
+def test_w14_a_clock_that_is_set_ends_no_invitation(tmp_path: Path) -> None:
+    """A clock that is ten years ahead for a day does not make an invited person one who has left."""
+    with scene(tmp_path, switches=Switches(pending_hidden=True)) as here:
+        here.connection.sync()
+        here.connection.create_account(EVE, role="viewer")
+        for start in (10 * 365 * DAY, 0.0):
+            here.clock = FakeClock(FakeClock().now() + start)
+            here.restart()
+            assert here.connection.sync().sync.status == "complete"
+            assert here.connection.access(user=EVE)[0].status == "pending"
+            assert here.connection.create_account(EVE, role="viewer").outcome == "unchanged"
+        assert here.faults.writes() == {"POST": 1}

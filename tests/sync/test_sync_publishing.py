@@ -404,8 +404,9 @@ def test_p14_w14_an_invited_account_may_stay_invisible_for_30_days(db: Path) -> 
     connection.sync()
     invite(db, "bo", clock)
     assert connection.sync().counts.user == 2
-    clock.advance(29 * 86_400)
-    assert connection.sync().counts.user == 2
+    for days in (7, 7, 7, 8):
+        clock.advance(days * 86_400)
+        assert connection.sync().counts.user == 2
     clock.advance(2 * 86_400)
     assert connection.sync().counts.user == 1
 
