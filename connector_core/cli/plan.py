@@ -77,27 +77,31 @@ def plan(
 @click.option(
     "--max-removals", type=click.IntRange(0), metavar="N", help="Allow this many removals [10, and 20 % of all]."
 )
+@click.option("--max-downgrades", type=click.IntRange(0), metavar="N", help="Allow this many downgrades [10].")
 @click.option(
-    "--max-upgrades", type=click.IntRange(0), metavar="N", help="Allow this many paid seats to be taken [10]."
-)
+    "--max-upgrades", type=click.IntRange(0), metavar="N",
+    help="Allow this many paid seats to be taken; one on which the application decides counts [10].",
+)  # fmt: skip
 @click.option("--include-protected", is_flag=True, help="Also where it takes access from a protected account.")
 @click.pass_obj
 def apply(
-    options: Options, /, file: Path, yes: bool, max_removals: int | None, max_upgrades: int | None, **terms: Any
-) -> int:
+    options: Options, /, file: Path, yes: bool, max_removals: int | None, max_downgrades: int | None,
+    max_upgrades: int | None, **terms: Any,
+) -> int:  # fmt: skip
     """Carry a plan out, step by step.
 
     It is shown, confirmed, and checked against a fresh listing before anything is written.
 
-    Interrupted in the middle, the same command again finishes the rest and repeats nothing.
+    Interrupted in the middle, the same command again finishes the rest and repeats nothing. A plan that was carried out
+    in full is not carried out again.
     """
     from connector_core.provision.plan import Limits, read_plan
 
     wanted = read_plan(file)
-    limits = Limits(max_removals=max_removals, max_upgrades=max_upgrades)
+    limits = Limits(max_removals=max_removals, max_upgrades=max_upgrades, max_downgrades=max_downgrades)
     if not options.json:
         _print_plan(wanted)
-    limits.check(wanted)
+    limits.check_numbers(wanted)
     if wanted.steps and not yes:
         _confirm(options, wanted)
     return _finish(options, *_carry_out(options, wanted, limits, terms))
@@ -116,7 +120,7 @@ def _carry_out(options: Options, wanted: Plan, limits: Limits, terms: Any) -> tu
     telling = _Telling(options, len(wanted.steps))
     with options.host() as host, Reporter(options) as reporter, interruptible(host.cancel):
         try:
-            asked = host.connection(wanted.connection)
+            asked = host.connection_for(wanted)
             report = asked.apply(wanted, limits=limits, on_progress=reporter.progress, on_line=telling, **terms)
         except Interrupted as error:
             if not isinstance(error.report, ApplyReport):
@@ -182,7 +186,7 @@ def _finish(options: Options, report: ApplyReport, code: int) -> int:
 def _plan_document(made: Plan, target: Path) -> dict[str, Any]:
     from connector_core.convert import to_json
 
-    counts = {name: getattr(made, name) for name in ("removals", "upgrades", "seats", "unknown_seats")}
+    counts = {name: getattr(made, name) for name in ("removals", "downgrades", "upgrades", "seats", "unknown_seats")}
     plain = {name: value for name, value in _object(made).items() if name != "format_version"}
     return {"plan": str(target), **plain, **counts, "steps": to_json(made.ordered())}
 

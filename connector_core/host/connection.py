@@ -186,25 +186,35 @@ class Connection(Record):
         self, plan: Plan, *, limits: Limits | None = None, on_line: Callable[[Line], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None, **terms: Unpack[ChangeOptions],
     ) -> ApplyReport:  # fmt: skip
-        """Carry a plan out. Interrupted, the same call again finishes the rest and repeats nothing.
+        """Carry a plan out, once. Interrupted, the same call again finishes the rest and repeats nothing.
 
+        :param limits: how much the plan may do; judged by the accounts that are there now.
         :param on_line: told each step when it is done.
-        :raises GuardRefused: a limit, a protected account, or an account that is no longer as planned.
+        :raises GuardRefused: a limit, a protected account, an account that is no longer as planned, another connection,
+            or a plan that was carried out in full before.
         :raises IncompleteError: the listing could not be read in full.
         """
         from connector_core.provision.plan import Limits
 
         with self._keeping_refusals("apply", terms):
-            (limits or Limits()).check(plan)
-            return self._apply(plan, on_line, on_progress, terms)
+            limits = limits or Limits()
+            limits.check_numbers(plan)
+            return self._apply(plan, limits, on_line, on_progress, terms)
 
     def _apply(
-        self, plan: Plan, on_line: Callable[[Line], None] | None, on_progress: Callable[[Progress], None] | None,
-        terms: ChangeOptions,
+        self, plan: Plan, limits: Limits, on_line: Callable[[Line], None] | None,
+        on_progress: Callable[[Progress], None] | None, terms: ChangeOptions,
     ) -> ApplyReport:  # fmt: skip
-        from connector_core.host.plans import apply_plan, require_complete
+        from connector_core.host.plans import (
+            apply_plan,
+            require_complete,
+            require_not_carried_out,
+            require_same_connection,
+        )
 
         with self._provisioning(self._connector(), {**terms, "yes": True}) as engine:
+            require_same_connection(plan, self.config, engine.session, engine.journal.db)
+            require_not_carried_out(plan, engine.journal)
             require_complete(self.sync(on_progress=on_progress))
 
             def told(line: Line) -> None:
@@ -214,8 +224,7 @@ class Connection(Record):
                     on_line(line)
 
             with self._reading(moving=True) as reader:
-                db = engine.journal.db
-                return apply_plan(plan, self.config, engine.session, reader, engine, self._path, db, told)
+                return apply_plan(plan, limits, self.config, reader, engine, self._path, told)
 
     def _operate(
         self, kind: OperationKind, ask: Callable[[Requests], Operation], terms: ChangeOptions, *,

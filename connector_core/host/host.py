@@ -24,12 +24,13 @@ from connector_core.files import expanded
 from connector_core.host.connection import Connection
 from connector_core.host.record import Context
 from connector_core.model import Manifest
-from connector_core.settings import Setting, declared
+from connector_core.settings import IDENTITY, Setting, declared
 
 if TYPE_CHECKING:
     from connector_core.connectors.sandbox import Sandbox
     from connector_core.host.status import ConnectionStatus
     from connector_core.http import HttpPolicy
+    from connector_core.provision.plan import Plan
     from connector_core.sync import SyncPolicy
 
 
@@ -167,6 +168,16 @@ class Host:
             name, self._plugins.names(), settings=settings, connector=connector, app=app, owner=owner, managed=managed
         )
         return Connection(config, self._state_path(name), self._context)
+
+    def connection_for(self, plan: Plan) -> Connection:
+        """The connection that a plan was made for: the one of its identity, whatever it is called by now.
+
+        :raises UnknownName: there is none, and none has the name that it had.
+        """
+        for name, table in self._configuration.connections.items():
+            if table.get(IDENTITY) == plan.identity:
+                return self.connection(name)
+        return self.connection(plan.connection)
 
     def status(self, connection: str) -> ConnectionStatus:
         """How that connection is doing, also while another process syncs it.

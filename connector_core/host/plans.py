@@ -20,12 +20,14 @@ from connector_core.provision.apply import ApplyReport, Line, carry_out, look_ov
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.guards import Guards
 from connector_core.provision.people_file import read_people
-from connector_core.provision.plan import Plan
+from connector_core.provision.plan import Limits, Plan
 from connector_core.provision.planner import Past, Planner, accounts_in
 from connector_core.provision.requests import named
+from connector_core.store.connections import identity_of
 from connector_core.store.lock import exclusive
 
 if TYPE_CHECKING:
+    from connector_core.store.journal import Journal
     from connector_core.store.queries import Reader
 
 
@@ -66,28 +68,48 @@ def make_plan(
     else:
         found = planning.undo(_pasts(reader.applied(undo)), include_protected=include_protected)
     return Plan(
-        connection=config.name, connector=config.connector, address=session.address,
+        connection=config.name, connector=config.connector, address=session.address, identity=reader.identity,
         picture=reader.picture().event or 0, created=rfc3339(clock.now()), accounts=planning.enabled,
         steps=found.steps, kept=found.kept, warnings=found.warnings, unchanged=unchanged,
     ).sealed()  # fmt: skip
 
 
+def require_same_connection(plan: Plan, config: ConnectionConfig, session: Session, db: sqlite3.Connection) -> None:
+    """:raises GuardRefused: the plan was made for another connection, or for another address of this one."""
+    here = (identity_of(db, config.ref), config.connector, session.address)
+    if (plan.identity, plan.connector, plan.address) != here:
+        raise GuardRefused(
+            f"the plan was made for {plan.connection}, a {plan.connector} at the address it had then",
+            hint="nothing was changed; make the plan again", guard="other_connection",
+        )  # fmt: skip
+
+
+def require_not_carried_out(plan: Plan, journal: Journal) -> None:
+    """A plan is carried out once: what was decided after it is not undone by repeating it.
+
+    :raises GuardRefused: saying when it was carried out in full.
+    """
+    before = journal.carried_out(plan.digest) if plan.steps else None
+    if before is not None:
+        number, when = before
+        raise GuardRefused(
+            f"the plan was carried out in full at {when} (apply {number}); nothing was changed",
+            hint="make the plan again", guard="plan_repeated",
+        )  # fmt: skip
+
+
 def apply_plan(
-    plan: Plan, config: ConnectionConfig, session: Session, reader: Reader, engine: Provisioner, path: Path,
-    db: sqlite3.Connection, on_line: Callable[[Line], None] | None,
+    plan: Plan, limits: Limits, config: ConnectionConfig, reader: Reader, engine: Provisioner, path: Path,
+    on_line: Callable[[Line], None] | None,
 ) -> ApplyReport:  # fmt: skip
     """Carry a plan out, after a look at a listing that was just read.
 
     :raises GuardRefused: nothing was written.
     :raises Busy: another process syncs or applies on this connection.
     """
-    if (plan.connection, plan.connector, plan.address) != (config.name, config.connector, session.address):
-        raise GuardRefused(
-            f"the plan was made for {plan.connection}, a {plan.connector} at the address it had then",
-            hint="nothing was changed; make the plan anew", guard="other_connection",
-        )  # fmt: skip
-    with exclusive(path, db, config.ref, engine.clock):
-        look_over(plan, planner(session, reader), engine, partial(_came_back, reader, plan))
+    with exclusive(path, engine.journal.db, config.ref, engine.clock):
+        require_not_carried_out(plan, engine.journal)  # by another process, since this one asked
+        look_over(plan, planner(engine.session, reader), limits, engine, partial(_came_back, reader, plan))
         id = engine.journal.begin_apply(plan.digest, to_json(plan), engine.asked)
         status = "interrupted"
         try:

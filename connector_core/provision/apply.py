@@ -11,7 +11,7 @@ from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardR
 from connector_core.model import ErrorInfo, Key, NewAccount, Operation
 from connector_core.provision.desired_state import AGAIN, Differs
 from connector_core.provision.engine import Provisioner
-from connector_core.provision.plan import Plan, Step, names
+from connector_core.provision.plan import Limits, Plan, Step, names
 from connector_core.provision.planner import Planner
 from connector_core.provision.requests import Requests
 
@@ -60,11 +60,15 @@ class ApplyReport:
         return sum(1 for line in self.lines if line.ended == ended)
 
 
-def look_over(plan: Plan, planner: Planner, engine: Provisioner, came_back: Callable[[str], bool]) -> None:
+def look_over(
+    plan: Plan, planner: Planner, limits: Limits, engine: Provisioner, came_back: Callable[[str], bool]
+) -> None:
     """Refuse a plan whose accounts are neither as planned nor already as wanted, before anything is written.
 
+    The limits are judged by what is still to be done, and by the accounts that are there now.
+
     :param came_back: see `Planner.difference`.
-    :raises GuardRefused: naming what differs, or whom the plan may not touch.
+    :raises GuardRefused: naming what differs, whom the plan may not touch, or the limit.
     """
     lying = [step.user for step in plan.steps if planner.weigh(step) != (step.effect, step.seats)]
     if lying:
@@ -79,6 +83,8 @@ def look_over(plan: Plan, planner: Planner, engine: Provisioner, came_back: Call
             f"the plan takes access from protected accounts: {_some(protected)}; nothing was changed",
             hint="--include-protected overrides it, if that is meant", guard="protected",
         )  # fmt: skip
+    remaining = tuple(step for step in plan.steps if not planner.is_done(step))
+    limits.check(evolve(plan, steps=remaining), planner.enabled)
     differing = [line for step in plan.steps if (line := planner.difference(step, came_back)) is not None]
     if differing:
         raise Differs(

@@ -64,9 +64,10 @@ class Step:
 class Plan:
     """A reviewed list of operations.
 
-    ``address`` is a digest of where the application was; ``picture`` the event of the picture compared with;
-    ``accounts`` how many enabled ones there were, which the share of removals is judged by. ``kept``: steps left out
-    because the account is protected. ``warnings``: what else a reviewer should know. ``digest`` covers all the rest.
+    ``identity`` is the connection's, and binds the plan to it; ``connection`` is the name that it had. ``address`` is a
+    digest of where the application was; ``picture`` the event of the picture compared with; ``accounts`` how many
+    enabled ones there were. ``kept``: steps left out because the account is protected. ``warnings``: what else a
+    reviewer should know. ``digest`` covers all the rest.
     """
 
     connection: str
@@ -79,12 +80,18 @@ class Plan:
     kept: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()
     unchanged: int = 0
+    identity: str = ""
     format_version: int = FORMAT_VERSION
     digest: str = ""
 
     @property
     def removals(self) -> int:
         return sum(1 for s in self.steps if s.effect == "remove")
+
+    @property
+    def downgrades(self) -> int:
+        """By how many steps an account loses something, or may, and stays."""
+        return sum(1 for s in self.steps if s.effect in ("downgrade", "change"))
 
     @property
     def upgrades(self) -> int:
@@ -111,27 +118,47 @@ class Plan:
 
 @frozen(kw_only=True)
 class Limits:
-    """How much one plan may do. ``share`` is of all enabled accounts; one removal is always allowed."""
+    """How much one plan may do, each with a switch of its own that says how much is meant.
+
+    ``share`` is of all enabled accounts; one removal is always allowed. A downgrade is any step by which an account
+    loses something, or may, and stays. A seat on which the application decides counts as taken.
+    """
 
     max_removals: int | None = None
     max_upgrades: int | None = None
+    max_downgrades: int | None = None
     removals: int = 10
     share: float = 0.20
     upgrades: int = 10
+    downgrades: int = 10
 
-    def check(self, plan: Plan) -> None:
-        """:raises GuardRefused: naming the switch that raises the limit."""
-        usual = min(self.removals, max(1, int(self.share * plan.accounts)))
-        if plan.removals > (usual if self.max_removals is None else self.max_removals):
-            raise GuardRefused(
-                f"the plan removes {plan.removals} of {plan.accounts} accounts; nothing was changed",
-                hint=f"--max-removals {plan.removals} allows it, if that is meant", guard="plan_limit",
-            )  # fmt: skip
-        if plan.upgrades > (self.upgrades if self.max_upgrades is None else self.max_upgrades):
-            raise GuardRefused(
-                f"the plan takes {plan.upgrades} paid seats; nothing was changed",
-                hint=f"--max-upgrades {plan.upgrades} allows it, if that is meant", guard="plan_limit",
-            )  # fmt: skip
+    def check(self, plan: Plan, accounts: int | None = None) -> None:
+        """Refuse a plan that does too much to so many enabled accounts; by default as many as when it was made.
+
+        :raises GuardRefused: naming the switch that raises the limit.
+        """
+        accounts = plan.accounts if accounts is None else accounts
+        self.check_numbers(plan)
+        if self.max_removals is None and plan.removals > max(1, int(self.share * accounts)):
+            raise _too_much(f"removes {plan.removals} of {accounts} accounts", "--max-removals", plan.removals)
+
+    def check_numbers(self, plan: Plan) -> None:
+        """As `check`, where it is not known yet how many accounts there are."""
+        taken, unknown = plan.upgrades, plan.unknown_seats
+        seats = f"takes {taken} paid seats" + (f" and may take {unknown} more" if unknown else "")
+        for count, most, usual, what, switch in (
+            (plan.removals, self.max_removals, self.removals, f"removes {plan.removals} accounts", "--max-removals"),
+            (taken + unknown, self.max_upgrades, self.upgrades, seats, "--max-upgrades"),
+            (plan.downgrades, self.max_downgrades, self.downgrades, f"downgrades {plan.downgrades} accounts",
+             "--max-downgrades"),
+        ):  # fmt: skip
+            if count > (usual if most is None else most):
+                raise _too_much(what, switch, count)
+
+
+def _too_much(what: str, switch: str, count: int) -> GuardRefused:
+    hint = f"{switch} {count} allows it, if that is meant"
+    return GuardRefused(f"the plan {what}; nothing was changed", hint=hint, guard="plan_limit")
 
 
 def names(held: Iterable[EntitlementKey]) -> str:

@@ -251,6 +251,15 @@ class Planner:
         a, b = self._entitlement(one), self._entitlement(other)
         return one != other and a is not None and b is not None and a.exclusive == b.exclusive is not None
 
+    def is_done(self, step: Step) -> bool:
+        """Whether the account is as the step wants it already."""
+        if step.user_id is None:
+            return any(a.enabled and self._as_wanted(step, a.held) for a in self._called(step.user))
+        account = self._by_id.get(step.user_id)
+        if account is None or not account.enabled:
+            return step.effect == "remove"
+        return self._as_wanted(step, account.held)
+
     # -- whether a plan still fits -------------------------------------------------------------------------
 
     def difference(self, step: Step, came_back: Callable[[str], bool]) -> str | None:

@@ -267,6 +267,15 @@ class Journal:
             )
         return id
 
+    def carried_out(self, digest: str) -> tuple[int, str] | None:
+        """Number and end of the apply that carried that plan out in full; None where there was none."""
+        query = (
+            "SELECT id, finished FROM applies WHERE connection = ? AND digest = ? AND status = 'complete' "
+            "ORDER BY id LIMIT 1"
+        )
+        row = self.db.execute(query, (self._connection, digest)).fetchone()
+        return row and (row["id"], row["finished"])
+
     def finish_apply(self, id: int, status: str) -> None:
         """Write down how far it came."""
         now = rfc3339(self._clock.now())

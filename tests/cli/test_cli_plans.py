@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.plan import csv_of, login, office
+from kit.plan import TOKEN, csv_of, login, office
 from test_cli_change import Bench
 
 STAFF = {"ada@example.com": "editor", "bob@example.com": "viewer", "cyd@example.com": "viewer"}
@@ -57,7 +57,8 @@ def test_apply_shows_and_does_and_again_changes_nothing(bench: Bench) -> None:
         "3/3  changed    create     eve@example.com",
     ]
     assert done.out.splitlines()[-1].endswith(": complete; 3 changed")
-    assert bench("apply", "people.csv.plan.json", "--yes").out.splitlines()[-1].endswith(": complete; 3 unchanged")
+    repeated = bench("apply", "people.csv.plan.json", "--yes")
+    assert (repeated.code, "the plan was carried out in full at 20" in repeated.err) == (8, True), repeated
     again = plan(bench, WANTED, "--exit-code")
     assert (again.code, again.out.splitlines()[-1]) == (0, "nothing to do")
     assert (
@@ -182,6 +183,44 @@ def test_limits_and_their_switches(bench: Bench) -> None:
     assert bench.served.writes() == 0
     assert bench("apply", "people.csv.plan.json", "--yes", "--max-removals", "3").code == 0
     assert bench.served.truth == STAFF
+
+
+def test_downgrades_have_a_switch_and_a_count(bench: Bench) -> None:
+    """Eleven are too many at once; the plan's document counts them, and the hint names the switch."""
+    people = {login(number): "editor" for number in range(11)}
+    bench.served.add(people)
+    assert plan(bench, dict.fromkeys(people, "viewer"), "--json").document["downgrades"] == 11
+    done = bench("apply", "people.csv.plan.json", "--yes")
+    assert (done.code, "--max-downgrades 11 allows it" in done.err) == (8, True)
+    assert bench("apply", "people.csv.plan.json", "--yes", "--max-downgrades", "11").code == 0
+
+
+def test_a_plan_is_for_one_connection_whatever_it_is_called(bench: Bench) -> None:
+    """Once renamed, it still is; a new connection of the old name, at the same address, is refused (exit 8)."""
+    config = bench.folder / "c.toml"
+
+    def configure(*connections: tuple[str, str]) -> None:
+        config.write_text(
+            "".join(
+                f'[connections.{name}]\nconnector = "whimsical"\nidentity = "{identity * 32}"\nmanaged = true\n'
+                f'base_url = "{bench.served.url}"\ntoken = {{ env = "PLANS_TOKEN" }}\n'
+                for name, identity in connections
+            )
+        )
+        config.chmod(0o600)
+
+    bench.environ = {k: v for k, v in bench.environ.items() if not k.startswith("CONNECTOR_CORE_WHIMSICAL")}
+    bench.environ |= {"CONNECTOR_CORE_CONFIG": str(config), "PLANS_TOKEN": TOKEN}
+    configure(("first", "a"))
+    csv_of(bench.folder, WANTED)
+    assert bench("plan", "first", "people.csv").code == 0
+    configure(("first", "b"))
+    done = bench("apply", "people.csv.plan.json", "--yes")
+    assert (done.code, "the plan was made for first" in done.err, bench.served.writes()) == (8, True, 0), done
+    configure(("first", "b"), ("second", "a"))
+    assert bench("apply", "people.csv.plan.json", "--yes").code == 0
+    journal = bench("operations", "second", "--json").document["operations"]
+    assert [row["apply"] is not None for row in journal] == [True] * 3
 
 
 def test_protected_accounts_are_shown_as_kept(bench: Bench) -> None:

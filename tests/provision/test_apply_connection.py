@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -66,15 +67,17 @@ def test_the_order_of_writes_is_that_of_the_plan(tmp_path: Path) -> None:
 
 
 def test_repeating_an_apply_changes_nothing(tmp_path: Path) -> None:
-    """Every step is unchanged, and no write leaves."""
+    """A plan that was carried out in full is refused, by exit 8 that says when it was; no request leaves."""
     with office(STAFF) as served:
         connection = connect(served, tmp_path)
         plan = connection.plan(csv_of(tmp_path, WANTED), prune=True)
         limits = Limits(max_removals=2)
-        assert connection.apply(plan, limits=limits).count("changed") == 5
-        sent = served.writes()
-        assert connection.apply(plan, limits=limits).count("unchanged") == 5
-        assert served.writes() == sent
+        report = connection.apply(plan, limits=limits)
+        assert report.count("changed") == 5
+        asked = len(served.asked)
+        error = refused(lambda: connection.apply(plan, limits=limits))
+        assert re.search(rf"carried out in full at 20\S+Z \(apply {report.id}\)", error.message)
+        assert (error.guard, len(served.asked)) == ("plan_repeated", asked)
 
 
 def test_operation_finished_is_announced_for_each_line(tmp_path: Path) -> None:
@@ -144,8 +147,8 @@ def test_a_plan_for_another_address_or_connection_is_refused(tmp_path: Path) -> 
         plan = planned(served, tmp_path)
         elsewhere = connect(other, tmp_path / "elsewhere")
         assert "at the address it had then" in refused(lambda: elsewhere.apply(plan)).message
-        renamed = evolve(plan, connection="another").sealed()
-        assert "made for another" in refused(lambda: connect(served, tmp_path).apply(renamed)).message
+        another = evolve(plan, identity="0" * 32, connection="another").sealed()
+        assert "made for another" in refused(lambda: connect(served, tmp_path).apply(another)).message
         assert served.writes() == other.writes() == 0
 
 

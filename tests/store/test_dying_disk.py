@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.crash import Disk, assert_whole, managed, on
+from kit.crash import Disk, applied, assert_whole, managed, on
 from kit.plan import TOKEN, UNSAFE, Office, csv_of, office
 from kit.sync import Script, Site, assert_sound, connect, editor, first, opened, picture, user, users, viewer
 
 from connector_core.errors import StateError
 from connector_core.host.connection import Connection
 from connector_core.model import Cursor, Page
-from connector_core.provision.plan import Limits
 
 thorough = pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.slow)])
 
@@ -218,17 +217,16 @@ def test_every_write_of_an_apply_may_be_the_last(memory: Path) -> None:
         with office(PEOPLE) as served:
             plan = managed(db, served.url, token=TOKEN).plan(csv_of(folder, wanted), prune=True)
             served.asked.clear()
-            limits = Limits(max_removals=9)
             with on(Disk(number)) as disk:
                 try:
-                    managed(db, served.url, token=TOKEN).apply(plan, limits=limits)
+                    applied(managed(db, served.url, token=TOKEN), plan)
                 except StateError as error:
                     assert str(db) in error.message
                 else:
                     assert not disk.died
             assert_whole(db)
-            report = managed(db, served.url, token=TOKEN, later=61).apply(plan, limits=limits)
-            assert (report.status, served.truth, writes(served)) == ("complete", wanted, 4), f"write {number}"
+            status = applied(managed(db, served.url, token=TOKEN, later=61), plan)
+            assert (status, served.truth, writes(served)) == ("complete", wanted, 4), f"write {number}"
             assert_sound(db)
         if not disk.died:
             break
