@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from measure import HERE, Pair, Run, Server, Summary, alternate, program, run, serving
+from measure import HERE, MeasuredRun, Medians, Pair, ServerProcess, alternate, program, run, serving
 from people import wishes
 
 PAGE_SIZE = 100
@@ -27,7 +27,7 @@ _KB = 1024
 
 
 @dataclass(frozen=True)
-class Line:
+class Figure:
     """One line of the results: what counts of it in words, and what it was made from."""
 
     name: str
@@ -39,7 +39,7 @@ class Line:
     target: str = ""
 
 
-Case = Callable[["Lab"], Iterator[Line]]
+Case = Callable[["Lab"], Iterator[Figure]]
 
 
 class Lab:
@@ -64,20 +64,20 @@ class Lab:
             for file in self._folder.glob(f"{path.name}*"):
                 file.unlink()
 
-    def floor(self, server: Server, users: int, store: Path, threads: int = 1) -> Run:
+    def floor(self, server: ServerProcess, users: int, store: Path, threads: int = 1) -> MeasuredRun:
         done = self.python(HERE / "floor.py", server.url, store, "--page-size", PAGE_SIZE, "--threads", threads)
         if done.document["users"] != users:
             raise SystemExit(f"the floor program stored {done.output} of {users} users")
         return done
 
-    def sync(self, server: Server, users: int, store: Path, *options: object) -> Run:
+    def sync(self, server: ServerProcess, users: int, store: Path, *options: object) -> MeasuredRun:
         done = self.ask(store, "--json", "run", "whimsical", *options, url=server.url)
         document = done.document
         if document["sync"]["status"] != "complete" or document["counts"]["user"] != users:
             raise SystemExit(f"the sync of {users} users was not complete:\n{done.output}")
         return done
 
-    def ask(self, store: Path, *command: object, url: str = "http://127.0.0.1:9") -> Run:
+    def ask(self, store: Path, *command: object, url: str = "http://127.0.0.1:9") -> MeasuredRun:
         """``connector-core``, configured by its environment alone."""
         return run(
             [program(), "--db", store, *map(str, command)],
@@ -96,10 +96,10 @@ class Lab:
         finally:
             self.settings = {}
 
-    def python(self, *command: object) -> Run:
+    def python(self, *command: object) -> MeasuredRun:
         return run([sys.executable, *map(str, command)], self._folder)
 
-    def imports(self) -> Run:
+    def imports(self) -> MeasuredRun:
         """What a command has to be compared with that only starts and reads a little."""
         return self.python("-c", "import click, sqlite3")
 
@@ -107,26 +107,26 @@ class Lab:
 # == syncs =====================================================================================================
 
 
-def first(users: int, pairs: int, target: str, lab: Lab) -> Iterator[Line]:
+def first(users: int, pairs: int, target: str, lab: Lab) -> Iterator[Figure]:
     """A first sync."""
     with serving(users) as server:
         yield _line(f"first sync, {users:,} users", _first(lab, lab.pairs(pairs), server, users), target)
 
 
-def late(workers: int, target: str, lab: Lab) -> Iterator[Line]:
+def late(workers: int, target: str, lab: Lab) -> Iterator[Figure]:
     """A first sync of 10,000 users where each reply takes 50 ms; the floor has as many threads as we have workers."""
     with serving(10_000, latency=0.05) as server:
         pairs = _first(lab, lab.pairs(3), server, 10_000, workers)
         yield _line(f"10,000 users at 50 ms, {workers} workers", pairs, target)
 
 
-def again(users: int, changed: bool, target: str, lab: Lab) -> Iterator[Line]:
+def again(users: int, changed: bool, target: str, lab: Lab) -> Iterator[Figure]:
     """A later sync, nothing or one in a hundred changed."""
     with serving(users) as server, lab.store() as theirs, lab.store() as ours:
         lab.floor(server, users, theirs)
         lab.sync(server, users, ours)
 
-        def base() -> Run:
+        def base() -> MeasuredRun:
             if changed:
                 server.change()
             return lab.floor(server, users, theirs)
@@ -135,7 +135,7 @@ def again(users: int, changed: bool, target: str, lab: Lab) -> Iterator[Line]:
         yield _line(f"later sync, {users:,} users, {'1 % changed' if changed else 'unchanged'}", pairs, target)
 
 
-def growing(lab: Lab) -> Iterator[Line]:
+def growing(lab: Lab) -> Iterator[Figure]:
     """What a user takes of a first sync of a million, over what one takes of a hundred thousand; start-up aside."""
     with serving(100) as server, lab.store() as store:
         start = median(lab.sync(server, 100, store).seconds for _ in range(5))
@@ -145,13 +145,13 @@ def growing(lab: Lab) -> Iterator[Line]:
             takes[users] = lab.sync(server, users, store)
     each = {users: (done.seconds - start) / users for users, done in takes.items()}
     fewer, more = takes.values()
-    yield Line(
+    yield Figure(
         "time a user, 1,000,000 over 100,000 users", f"{each[1_000_000] / each[100_000]:.2f}", _seconds(more),
         _seconds(fewer), _memory(more.memory), _memory(fewer.memory), "1.25; memory 120 MB and 80 MB",
     )  # fmt: skip
 
 
-def limited(users: int, page_size: int, known: bool, lab: Lab) -> Iterator[Line]:
+def limited(users: int, page_size: int, known: bool, lab: Lab) -> Iterator[Figure]:
     """Under a limit, set or not: how much of it is used, and how much refused. Real time, one page a request."""
     settings = {"page_size": page_size, **({"requests_per_second": RATE} if known else {})}
     with serving(users, rate=RATE) as server, lab.store() as store, lab.set(**settings):
@@ -160,7 +160,7 @@ def limited(users: int, page_size: int, known: bool, lab: Lab) -> Iterator[Line]
     # What the server lets pass at once, a second's worth, counts only where it lasted: it is no part of a rate.
     allowed = RATE * (stats["seconds"] + 1)
     refused = stats["refused"] / (stats["refused"] + stats["answered"])
-    yield Line(
+    yield Figure(
         f"limit of {RATE:.0f} a second, {'set' if known else 'not told of'}",
         f"{stats['answered'] / allowed:.0%} of it used, {refused:.2%} refused, in {stats['seconds']:.0f} s",
         _seconds(done), "",
@@ -168,7 +168,7 @@ def limited(users: int, page_size: int, known: bool, lab: Lab) -> Iterator[Line]
     )  # fmt: skip
 
 
-def planned(users: int, lab: Lab) -> Iterator[Line]:
+def planned(users: int, lab: Lab) -> Iterator[Figure]:
     """A plan: a sync with nothing changed, and then each member beside a file of who should have what."""
     with serving(users) as server, lab.store() as theirs, lab.store() as ours, lab.store() as wanted:
         lab.sync(server, users, ours)
@@ -181,14 +181,14 @@ def planned(users: int, lab: Lab) -> Iterator[Line]:
         yield _line(f"plan of {users:,} users", pairs)
 
 
-def _first(lab: Lab, pairs: int, server: Server, users: int, workers: int = 0) -> list[Pair]:
+def _first(lab: Lab, pairs: int, server: ServerProcess, users: int, workers: int = 0) -> list[Pair]:
     how = ("--workers", workers) if workers else ()
 
-    def base() -> Run:
+    def base() -> MeasuredRun:
         with lab.store() as store:
             return lab.floor(server, users, store, workers or 1)
 
-    def ours() -> Run:
+    def ours() -> MeasuredRun:
         with lab.store() as store:
             return lab.sync(server, users, store, *how)
 
@@ -198,7 +198,7 @@ def _first(lab: Lab, pairs: int, server: Server, users: int, workers: int = 0) -
 # == after many syncs ==========================================================================================
 
 
-def many(users: int, lab: Lab) -> Iterator[Line]:
+def many(users: int, lab: Lab) -> Iterator[Figure]:
     """Fifty syncs, in each of them one user in a hundred changed; then questions."""
     with serving(users) as server, lab.store() as store:
         syncs = []
@@ -207,7 +207,7 @@ def many(users: int, lab: Lab) -> Iterator[Line]:
             server.change()
         early, latest = syncs[2:5], syncs[-3:]
         ratio = median(s.seconds for s in latest) / median(s.seconds for s in early)
-        yield Line(
+        yield Figure(
             f"syncs {SYNCS - 2} to {SYNCS} over syncs 3 to 5, {users:,} users, 1 % changed in each", f"{ratio:.2f}",
             _seconds(*latest), _seconds(*early), _memory(latest[-1].memory), _memory(early[-1].memory), "1",
         )  # fmt: skip
@@ -224,7 +224,7 @@ def many(users: int, lab: Lab) -> Iterator[Line]:
             yield _line(f"{name}, {users:,} users, {SYNCS} syncs", pairs, "3.5" if name == "access --user" else "")
 
 
-def growth(users: int, lab: Lab) -> Iterator[Line]:
+def growth(users: int, lab: Lab) -> Iterator[Figure]:
     """What an unchanged sync adds to the store, logs apart."""
     with serving(users) as server, lab.store() as store:
         lab.sync(server, users, store)
@@ -232,7 +232,7 @@ def growth(users: int, lab: Lab) -> Iterator[Line]:
         for _ in range(SYNCS):
             lab.sync(server, users, store)
         added = (_size(store) - before) / SYNCS / _KB
-        yield Line(
+        yield Figure(
             f"an unchanged sync adds to the store, {users:,} users", f"{added:.1f} KB", f"{_size(store) / _KB:.0f} KB",
             target="4 KB",
         )  # fmt: skip
@@ -253,7 +253,7 @@ def _size(store: Path) -> int:
 # == starting ==================================================================================================
 
 
-def startup(lab: Lab) -> Iterator[Line]:
+def startup(lab: Lab) -> Iterator[Figure]:
     """Commands that have little to do."""
     with serving(1000) as server, lab.store() as store:
         lab.sync(server, 1000, store)
@@ -265,13 +265,13 @@ def startup(lab: Lab) -> Iterator[Line]:
 # == in words ==================================================================================================
 
 
-def _line(name: str, pairs: list[Pair], target: str = "") -> Line:
-    s = Summary.of(pairs)
+def _line(name: str, pairs: list[Pair], target: str = "") -> Figure:
+    s = Medians.of(pairs)
     ratio = f"{s.ratio:.2f} ({s.least:.2f} to {s.most:.2f}; of processor time {s.cpu_ratio:.2f})"
-    return Line(name, ratio, f"{s.ours:.2f} s", f"{s.base:.2f} s", _memory(s.memory), _memory(s.base_memory), target)
+    return Figure(name, ratio, f"{s.ours:.2f} s", f"{s.base:.2f} s", _memory(s.memory), _memory(s.base_memory), target)
 
 
-def _seconds(*runs: Run) -> str:
+def _seconds(*runs: MeasuredRun) -> str:
     return f"{median(r.seconds for r in runs):.2f} s"
 
 

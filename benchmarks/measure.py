@@ -20,7 +20,7 @@ _KEPT = 2**20
 
 
 @dataclass(frozen=True)
-class Run:
+class MeasuredRun:
     """One run of one program: seconds by the clock and of processor, peak memory in bytes, output if short."""
 
     seconds: float
@@ -39,12 +39,12 @@ class Run:
 class Pair:
     """Runs of two programs, one right after the other, so that both met the same machine."""
 
-    base: Run
-    ours: Run
+    base: MeasuredRun
+    ours: MeasuredRun
 
 
 @dataclass(frozen=True)
-class Summary:
+class Medians:
     """Medians over pairs; of the ratios also the smallest and the largest."""
 
     base: float
@@ -57,7 +57,7 @@ class Summary:
     memory: int
 
     @classmethod
-    def of(cls, pairs: Sequence[Pair]) -> Summary:
+    def of(cls, pairs: Sequence[Pair]) -> Medians:
         ratios = [pair.ours.seconds / pair.base.seconds for pair in pairs]
         return cls(
             base=median(pair.base.seconds for pair in pairs),
@@ -71,12 +71,12 @@ class Summary:
         )
 
 
-def alternate(pairs: int, base: Callable[[], Run], ours: Callable[[], Run]) -> list[Pair]:
+def alternate(pairs: int, base: Callable[[], MeasuredRun], ours: Callable[[], MeasuredRun]) -> list[Pair]:
     """A B A B ..."""
     return [Pair(base(), ours()) for _ in range(pairs)]
 
 
-def run(command: Sequence[str | Path], home: Path, **environ: str) -> Run:
+def run(command: Sequence[str | Path], home: Path, **environ: str) -> MeasuredRun:
     """Run ``command`` with ``home`` for a home and nothing else in its environment but ``environ``.
 
     :raises SystemExit: it failed; what it said goes along.
@@ -99,7 +99,7 @@ def run(command: Sequence[str | Path], home: Path, **environ: str) -> Run:
             said = (output.read() + errors.read()).decode()
             raise SystemExit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{said}")
         memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return Run(seconds, usage.ru_utime + usage.ru_stime, memory, output.read().decode() if kept else "")
+        return MeasuredRun(seconds, usage.ru_utime + usage.ru_stime, memory, output.read().decode() if kept else "")
 
 
 def program() -> Path:
@@ -111,7 +111,7 @@ def program() -> Path:
     return Path(found)
 
 
-class Server:
+class ServerProcess:
     """A running `server.py`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -137,11 +137,11 @@ class Server:
 
 
 @contextmanager
-def serving(users: int, *, latency: float = 0.0, rate: float = 0.0) -> Iterator[Server]:
+def serving(users: int, *, latency: float = 0.0, rate: float = 0.0) -> Iterator[ServerProcess]:
     """Start a server in a process of its own, and stop it."""
     command = [sys.executable, str(HERE / "server.py"), f"--users={users}", f"--latency={latency}", f"--rate={rate}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield Server(process)
+            yield ServerProcess(process)
         finally:
             process.terminate()

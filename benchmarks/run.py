@@ -34,7 +34,7 @@ def main() -> None:
         _RESULTS.write_text(document(lines), encoding="utf-8")
 
 
-def measured(names: Sequence[str], pairs: int | None) -> list[cases.Line]:
+def measured(names: Sequence[str], pairs: int | None) -> list[cases.Figure]:
     """The lines of all these cases, each printed as soon as it is known."""
     lines = []
     with cases.lab(pairs) as lab:
@@ -45,12 +45,12 @@ def measured(names: Sequence[str], pairs: int | None) -> list[cases.Line]:
     return lines
 
 
-def _beside(line: cases.Line) -> str:
+def _beside(line: cases.Figure) -> str:
     ours, base = f"{line.ours} {line.memory}".strip(), f"{line.base} {line.base_memory}".strip()
     return f"{ours} against {base}" if base else ours
 
 
-def document(lines: Sequence[cases.Line]) -> str:
+def document(lines: Sequence[cases.Figure]) -> str:
     """RESULTS.md: what was measured now in the place of what was before, and what `PROFILES.md` says."""
     new = {li.name: (li.name, li.target, li.result, li.ours, li.base, li.memory, li.base_memory) for li in lines}
     rows = [_HEAD, ("---",) * len(_HEAD), *({row[0]: row for row in _written()} | new).values()]

@@ -47,7 +47,7 @@ class Limit:
         return 0.0
 
 
-class Application:
+class BenchmarkApplication:
     """What is answered, and what was."""
 
     def __init__(self, users: int, page_cap: int, rate: float) -> None:
@@ -86,7 +86,7 @@ class Application:
 class Wire(asyncio.Protocol):
     """One connection: requests in, replies out, each ``latency`` seconds after its request."""
 
-    def __init__(self, application: Application, latency: float) -> None:
+    def __init__(self, application: BenchmarkApplication, latency: float) -> None:
         self._application = application
         self._latency = latency
         self._unread = b""
@@ -112,7 +112,7 @@ def _reply(status: int, body: bytes, headers: bytes = b"") -> bytes:
     )  # fmt: skip
 
 
-async def serve(application: Application, latency: float, port: int) -> None:
+async def serve(application: BenchmarkApplication, latency: float, port: int) -> None:
     """Answer on loopback until cancelled."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Wire(application, latency), "127.0.0.1", port)
@@ -130,7 +130,7 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     options = parser.parse_args()
-    application = Application(options.users, options.page_cap, options.rate)
+    application = BenchmarkApplication(options.users, options.page_cap, options.rate)
     threading.Thread(target=application.obey, args=(sys.stdin,), daemon=True).start()
     with suppress(KeyboardInterrupt):
         asyncio.run(serve(application, options.latency, options.port))

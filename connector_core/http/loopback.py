@@ -148,9 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.server.on_request is not None:
             self.server.on_request(self.command, self._target, dict(self.headers.items()), body)
-        self._reply(_Reply(self), body)
+        self._reply(_ReplyWriter(self), body)
 
-    def _reply(self, reply: _Reply, body: bytes) -> None:
+    def _reply(self, reply: _ReplyWriter, body: bytes) -> None:
         try:
             chunks = self.server.app(self._environ(body), reply.start_response)
             try:
@@ -199,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: output belongs to the test or command that runs this."""
 
 
-class _Reply:
+class _ReplyWriter:
     """Sends one reply: head and first chunk in one packet, so that a small reply is never delayed."""
 
     def __init__(self, handler: _Handler) -> None:

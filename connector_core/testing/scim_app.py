@@ -49,13 +49,13 @@ class _Request:
 
 
 @frozen(kw_only=True)
-class _Reply:
+class _ScimReply:
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = Factory(dict)
 
 
-_Handler = Callable[[_Request], _Reply]
+_Handler = Callable[[_Request], _ScimReply]
 
 
 class ScimApp:
@@ -87,7 +87,7 @@ class ScimApp:
             self._authorize(environ)
             reply = self._route(request)
         except ScimError as error:
-            reply = _Reply(status=error.status, body=_dump(error.document()), headers=error.headers)
+            reply = _ScimReply(status=error.status, body=_dump(error.document()), headers=error.headers)
         if request.method in _UNSAFE:
             self.workspace.journal.append(Write(request.method, f"/{request.path}", reply.status))
         headers = list(reply.headers.items())
@@ -119,7 +119,7 @@ class ScimApp:
         if not hmac.compare_digest(sent, self._authorization):
             raise ScimError(401, "the token is not accepted", headers={"WWW-Authenticate": 'Bearer realm="scim"'})
 
-    def _route(self, request: _Request) -> _Reply:
+    def _route(self, request: _Request) -> _ScimReply:
         collection, _, rest = request.path.partition("/")
         if collection == "Users":
             return self._users(request, rest)
@@ -127,7 +127,7 @@ class ScimApp:
             return _by_method(request, {"GET": lambda request: self._discover(request, collection, rest)})
         raise ScimError(404, f"there is nothing at /{request.path}")
 
-    def _users(self, request: _Request, id: str) -> _Reply:
+    def _users(self, request: _Request, id: str) -> _ScimReply:
         if not id:
             return _by_method(request, {"GET": self._list, "POST": self._create})
         return _by_method(
@@ -142,11 +142,11 @@ class ScimApp:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def _list(self, request: _Request) -> _Reply:
+    def _list(self, request: _Request) -> _ScimReply:
         users = matching(self.workspace, request.params.get("filter"), self.switches)
         page = window(users, request.params, self.switches, self._clock)
         rows = b",".join(self._render(user, request) for user in page.rows)
-        return _Reply(body=b'%s,"Resources":[%s]}' % (_dump(page.envelope)[:-1], rows))
+        return _ScimReply(body=b'%s,"Resources":[%s]}' % (_dump(page.envelope)[:-1], rows))
 
     def _known(self, id: str) -> User:
         user = self.workspace.get(id)
@@ -154,8 +154,8 @@ class ScimApp:
             raise ScimError(404, f"there is no user {id}")
         return user
 
-    def _one(self, user: User, request: _Request, status: int = 200) -> _Reply:
-        return _Reply(status=status, body=self._render(user, request), headers={"ETag": etag(user)})
+    def _one(self, user: User, request: _Request, status: int = 200) -> _ScimReply:
+        return _ScimReply(status=status, body=self._render(user, request), headers={"ETag": etag(user)})
 
     def _render(self, user: User, request: _Request) -> bytes:
         """The user's JSON: kept as long as the user is the same, since a walk over 10,000 asks for each of them."""
@@ -168,17 +168,17 @@ class ScimApp:
             self._rendered[user.id] = kept
         return kept[2]
 
-    def _discover(self, request: _Request, collection: str, id: str) -> _Reply:
+    def _discover(self, request: _Request, collection: str, id: str) -> _ScimReply:
         found = discovery(self.switches, request.base)[collection]
         if isinstance(found, list) and id:
             found = next((document for document in found if document["id"] == id), {})
         if not found:
             raise ScimError(404, f"there is nothing at /{request.path}")
-        return _Reply(body=_dump(listed(found) if isinstance(found, list) else found))
+        return _ScimReply(body=_dump(listed(found) if isinstance(found, list) else found))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def _create(self, request: _Request) -> _Reply:
+    def _create(self, request: _Request) -> _ScimReply:
         sent = whole(request.json(), self.switches)
         fields = from_document(sent, self.switches, self.switches.default_role)
         try:
@@ -189,12 +189,12 @@ class ScimApp:
         location = to_document(user, self.switches, request.base)["meta"]["location"]
         return evolve(reply, headers={**reply.headers, "Location": location})
 
-    def _put(self, id: str, request: _Request) -> _Reply:
+    def _put(self, id: str, request: _Request) -> _ScimReply:
         sent = whole(request.json(), self.switches)
         # a role that is not sent stays as it is (W8)
         return self._change(id, request, lambda user: from_document(sent, self.switches, user.role))
 
-    def _patch(self, id: str, request: _Request) -> _Reply:
+    def _patch(self, id: str, request: _Request) -> _ScimReply:
         body = request.json()
         seeing = evolve(self.switches, hide_role=False)
 
@@ -204,9 +204,9 @@ class ScimApp:
             return from_document(document, self.switches, removed_role)
 
         reply = self._change(id, request, fields)
-        return reply if self.switches.patch_reply == 200 else _Reply(status=204)
+        return reply if self.switches.patch_reply == 200 else _ScimReply(status=204)
 
-    def _change(self, id: str, request: _Request, fields: Callable[[User], dict[str, Any]]) -> _Reply:
+    def _change(self, id: str, request: _Request, fields: Callable[[User], dict[str, Any]]) -> _ScimReply:
         """Read, change and store as one, so that two requests at once cannot undo each other."""
         fixed = ("given_name", "family_name") if self.switches.names_fixed else ()
         with self.workspace.changing():
@@ -226,17 +226,17 @@ class ScimApp:
             self.workspace.remove(after.id)
         return after
 
-    def _delete(self, id: str) -> _Reply:
+    def _delete(self, id: str) -> _ScimReply:
         with self.workspace.changing():
             self.workspace.remove(self._known(id).id)
-        return _Reply(status=204)
+        return _ScimReply(status=204)
 
 
 def _taken() -> ScimError:
     return ScimError(409, "there is a user with this userName", "uniqueness")
 
 
-def _by_method(request: _Request, handlers: Mapping[str, _Handler]) -> _Reply:
+def _by_method(request: _Request, handlers: Mapping[str, _Handler]) -> _ScimReply:
     handler = handlers.get(request.method)
     if handler is None:
         raise ScimError(405, f"{request.method} is not possible here", headers={"Allow": ", ".join(handlers)})

@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 from chaos.running import Summary, run_all
-from chaos.schedule import Schedule
+from chaos.schedule import ChaosSchedule
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     seeds = range(given.seed, given.seed + given.schedules)
     if given.schedules == 1:
-        print(Schedule.of(given.seed))
+        print(ChaosSchedule.of(given.seed))
     began = time.monotonic()
     summary = _spread(seeds, min(given.processes, given.schedules))
     print(*summary.lines(), sep="\n")

@@ -7,8 +7,8 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from chaos.oracle import Doubt, Outcome, judge, words
-from chaos.stage import Picture, Scene, State
+from chaos.oracle import Doubt, SyncOutcome, judge, words
+from chaos.stage import ChaosCase, Picture, State
 from chaos.syncing import recover, sync
 from connector_core.errors import ConnectorCoreError
 from connector_core.model import Operation
@@ -23,7 +23,7 @@ SETTLED = 61.0  # seconds after which a lost creation counts as failed
 class Cell:
     """One operation on one scene, and what was seen of it. ``unheard``: a write whose answer nobody could read."""
 
-    scene: Scene
+    scene: ChaosCase
     before: Picture = field(factory=dict)
     picture: Picture | None = None
     unheard: bool = False
@@ -104,7 +104,7 @@ def _plan(cell: Cell, doubt: Doubt) -> None:
         if kinds != ["create_account", "grant", "grant"] and not doubt.distorts and not doubt.unseen:
             cell.violations.append(f"a plan of {kinds}")
     info = cell.scene.connection.syncs(1)[0]
-    outcome = Outcome(status=info.status, reason=info.reason or "")
+    outcome = SyncOutcome(status=info.status, reason=info.reason or "")
     cell.violations += judge(cell.picture, cell.scene.picture(), cell.scene.ledger, outcome, doubt)
 
 
@@ -317,7 +317,7 @@ DEEDS = (
 )
 
 
-def perform(scene: Scene, deed: Deed, doubt: Doubt) -> list[str]:
+def perform(scene: ChaosCase, deed: Deed, doubt: Doubt) -> list[str]:
     """Do it, and judge; what is wrong. Where it reads or applies, everything comes right once nothing is wrong."""
     cell = Cell(scene)
     deed.act(cell, doubt)

@@ -11,7 +11,7 @@ from connector_core.testing.faults import Description
 
 
 @frozen(kw_only=True)
-class Outcome:
+class SyncOutcome:
     """How a sync ended: ``reason`` as a person reads it."""
 
     status: str
@@ -49,7 +49,9 @@ _WITHOUT_A_TOTAL = {"p02_total_is_page_length", "p12_total_absent", "page_1_past
 PUBLISHED = ("complete", "incomplete")
 
 
-def judge(before: Picture | None, after: Picture | None, ledger: Ledger, outcome: Outcome, doubt: Doubt) -> list[str]:
+def judge(
+    before: Picture | None, after: Picture | None, ledger: Ledger, outcome: SyncOutcome, doubt: Doubt
+) -> list[str]:
     """Everything that is wrong; nothing where the promise was kept."""
     found = list(_words(outcome))
     if outcome.status not in PUBLISHED:
@@ -66,7 +68,7 @@ def judge(before: Picture | None, after: Picture | None, ledger: Ledger, outcome
     return found
 
 
-def _words(outcome: Outcome) -> Iterator[str]:
+def _words(outcome: SyncOutcome) -> Iterator[str]:
     if outcome.status != "complete" and len(outcome.reason.split()) < 2:
         yield f"{outcome.status} without a reason"
     yield from words(outcome.reason)
@@ -92,7 +94,9 @@ def _ended(old: Picture, after: Picture, ledger: Ledger, doubt: Doubt) -> Iterat
                 yield f"{id} ({was.login}) lost {was.role} without proof, now {after[id].role}"
 
 
-def _state(id: str, shown: State, was: State | None, ledger: Ledger, outcome: Outcome, doubt: Doubt) -> Iterator[str]:
+def _state(
+    id: str, shown: State, was: State | None, ledger: Ledger, outcome: SyncOutcome, doubt: Doubt
+) -> Iterator[str]:
     """What is shown of a user is something that they were while it was read; of what could not be read, the earlier."""
     states = ledger.states(id)
     if outcome.status == "incomplete" and was is not None:

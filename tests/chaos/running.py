@@ -17,7 +17,7 @@ from pathlib import Path
 
 from attrs import Factory, define
 
-from chaos.schedule import Run, Schedule, play
+from chaos.schedule import ChaosRun, ChaosSchedule, play
 from chaos.stage import Stage
 
 HANG = 120.0  # real seconds after which a schedule counts as hanging: the program ends, and says where
@@ -37,7 +37,7 @@ class Summary:
     worst_of_the_clock: tuple[float, int] = (0.0, 0)
     memory: int = 0
 
-    def add(self, run: Run, seconds: float) -> None:
+    def add(self, run: ChaosRun, seconds: float) -> None:
         self.schedules += 1
         self.outcomes[run.outcome] += 1
         for name, times in run.fired.items():
@@ -77,7 +77,7 @@ def run_all(seeds: Iterable[int]) -> Summary:
         stage = Stage(Path(folder))
         for seed in seeds:
             began = time.monotonic()
-            run = _watched(stage, Schedule.of(seed))
+            run = _watched(stage, ChaosSchedule.of(seed))
             summary.add(run, time.monotonic() - began)
             if run.violations:
                 summary.failures.append(_told(_shrunk(stage, run)))
@@ -85,7 +85,7 @@ def run_all(seeds: Iterable[int]) -> Summary:
     return summary
 
 
-def _watched(stage: Stage, schedule: Schedule) -> Run:
+def _watched(stage: Stage, schedule: ChaosSchedule) -> ChaosRun:
     """Play it; an exception that is none of ours is a violation, and a hang the end of the program."""
     watchdog = threading.Timer(HANG, _hangs, [schedule])
     watchdog.daemon = True
@@ -94,12 +94,12 @@ def _watched(stage: Stage, schedule: Schedule) -> Run:
         return play(stage, schedule)
     except Exception:
         stage.broken.clear()
-        return Run(schedule=schedule, outcome="exception", fired={}, violations=(traceback.format_exc(limit=-8),))
+        return ChaosRun(schedule=schedule, outcome="exception", fired={}, violations=(traceback.format_exc(limit=-8),))
     finally:
         watchdog.cancel()
 
 
-def _hangs(schedule: Schedule) -> None:
+def _hangs(schedule: ChaosSchedule) -> None:
     """End the program, and say with which schedule and where it was."""
     stream = sys.__stderr__ or sys.stderr
     print(f"HANGS {schedule}\n  replay: --seed {schedule.seed} --schedules 1", file=stream, flush=True)
@@ -107,7 +107,7 @@ def _hangs(schedule: Schedule) -> None:
     os._exit(3)
 
 
-def _shrunk(stage: Stage, run: Run) -> Run:
+def _shrunk(stage: Stage, run: ChaosRun) -> ChaosRun:
     """The same failure with as few faults and changes as will do."""
     tries = _SHRINKING
     while tries > 0:
@@ -121,7 +121,7 @@ def _shrunk(stage: Stage, run: Run) -> Run:
     return run
 
 
-def _told(run: Run) -> str:
+def _told(run: ChaosRun) -> str:
     wrong = "\n  ".join(run.violations[:5])
     return f"FAILED ({run.outcome}) {run.schedule}\n  {wrong}\n  replay: --seed {run.schedule.seed} --schedules 1"
 

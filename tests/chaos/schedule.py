@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from chaos.operations import DEEDS, Deed, perform
 from chaos.oracle import Doubt, judge
-from chaos.stage import CHANGES, HTTP, IMPATIENT, Scene, Stage
+from chaos.stage import CHANGES, HTTP, IMPATIENT, ChaosCase, Stage
 from chaos.syncing import recover, sync
 from connector_core.testing.faults import CATALOGUE, Fault, fault
 
@@ -43,7 +43,7 @@ class Struck:
 
 
 @frozen(kw_only=True)
-class Schedule:
+class ChaosSchedule:
     """``deed``: an operation, or None for a sync. ``earlier``: what changed since the first sync; ``meanwhile``: what
     changes when a listing is asked for the n-th time. A change is what happens and, from 0 to 1, to whom.
     """
@@ -60,7 +60,7 @@ class Schedule:
     patch_style: str = "path"
 
     @classmethod
-    def of(cls, seed: int) -> Schedule:
+    def of(cls, seed: int) -> ChaosSchedule:
         rng = random.Random(seed)
         if rng.random() < _OPERATING:
             deed = rng.choice(sorted(OPERATIONS))
@@ -94,7 +94,7 @@ class Schedule:
         made_up = never_shown and any(what == "leave" for _, what, _ in self.meanwhile)
         return evolve(doubt, unseen=doubt.unseen or made_up)
 
-    def smaller(self) -> list[Schedule]:
+    def smaller(self) -> list[ChaosSchedule]:
         """The same without one of its faults or changes."""
         return [
             evolve(self, **{field: values[:n] + values[n + 1 :]})
@@ -136,17 +136,17 @@ def _says_404(name: str) -> bool:
 
 
 @frozen(kw_only=True)
-class Run:
+class ChaosRun:
     """What came of a schedule. ``outcome``: how the sync ended, or the state of the operation."""
 
-    schedule: Schedule
+    schedule: ChaosSchedule
     outcome: str
     fired: dict[str, int]
     violations: tuple[str, ...]
     seconds_of_the_clock: float = 0.0
 
 
-def play(stage: Stage, schedule: Schedule) -> Run:
+def play(stage: Stage, schedule: ChaosSchedule) -> ChaosRun:
     """Sync or operate under the faults, and judge."""
     http = IMPATIENT if any("silent" in f.name for f in schedule.faults) else HTTP
     faults = [struck.make() for struck in schedule.faults]
@@ -159,17 +159,19 @@ def play(stage: Stage, schedule: Schedule) -> Run:
             outcome, violations = _sync(scene, faults, schedule)
         fired = {f.name: f.fired for f in faults}
         took = scene.clock.monotonic() - began
-    return Run(schedule=schedule, outcome=outcome, fired=fired, violations=tuple(violations), seconds_of_the_clock=took)
+    return ChaosRun(
+        schedule=schedule, outcome=outcome, fired=fired, violations=tuple(violations), seconds_of_the_clock=took
+    )
 
 
-def _operate(scene: Scene, deed: Deed, faults: list[Fault], schedule: Schedule) -> tuple[str, list[str]]:
+def _operate(scene: ChaosCase, deed: Deed, faults: list[Fault], schedule: ChaosSchedule) -> tuple[str, list[str]]:
     scene.lay(faults)
     violations = perform(scene, deed, schedule.doubt)
     operations = scene.connection.operations(limit=1)
     return f"operation {operations[0].state}" if operations else "operation refused", violations
 
 
-def _sync(scene: Scene, faults: list[Fault], schedule: Schedule) -> tuple[str, list[str]]:
+def _sync(scene: ChaosCase, faults: list[Fault], schedule: ChaosSchedule) -> tuple[str, list[str]]:
     """Then once more with nothing wrong, which must put everything right.
 
     Of complete ones only each third is synced once more: that takes as long as all the rest.
@@ -191,7 +193,7 @@ def _sync(scene: Scene, faults: list[Fault], schedule: Schedule) -> tuple[str, l
     return outcome.status, violations
 
 
-def _drift(scene: Scene, schedule: Schedule) -> Any:
+def _drift(scene: ChaosCase, schedule: ChaosSchedule) -> Any:
     asked = 0
 
     def before(exchange: Any) -> None:

@@ -82,7 +82,7 @@ class Ledger:
 
 
 @define(kw_only=True)
-class Scene:
+class ChaosCase:
     """A workspace under faults, and a connection to it. ``faults`` may be changed at any time."""
 
     workspace: Workspace
@@ -181,7 +181,7 @@ class Stage:
     def scene(
         self, people: int, *, synced: bool = True, switches: Switches | None = None, http: HttpPolicy = HTTP,
         **settings: Any,
-    ) -> Iterator[Scene]:  # fmt: skip
+    ) -> Iterator[ChaosCase]:  # fmt: skip
         """A workspace of so many, synced once while nothing was wrong, or never."""
         self._scenes += 1
         folder = self.folder / str(self._scenes)
@@ -210,7 +210,7 @@ class Stage:
 
     def _scene(
         self, folder: Path, people: int, switches: Switches, http: HttpPolicy, settings: dict[str, Any]
-    ) -> Scene:
+    ) -> ChaosCase:
         workspace, clock = Workspace(seed=1), FakeClock()
         populate(workspace, people)
         faulty = Faulty(ScimApp(workspace, token=TOKEN, switches=switches, clock=clock), clock=clock)
@@ -221,7 +221,7 @@ class Stage:
         )  # fmt: skip
         given = {"token": TOKEN, "base_url": self.url, **settings}
         connection = host.connection("whimsical", settings=given, managed=True)
-        return Scene(
+        return ChaosCase(
             workspace=workspace, faulty=faulty, clock=clock, connection=connection, ledger=Ledger(workspace),
             folder=folder,
         )  # fmt: skip

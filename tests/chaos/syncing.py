@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaos.oracle import Outcome
-from chaos.stage import Scene
+from chaos.oracle import SyncOutcome
+from chaos.stage import ChaosCase
 from connector_core.errors import ConnectorCoreError
 
 
-def sync(scene: Scene, **more: Any) -> tuple[Outcome, int]:
+def sync(scene: ChaosCase, **more: Any) -> tuple[SyncOutcome, int]:
     """Sync; how it ended, and how many requests it took. An exception that is not ours goes through."""
     try:
         report = scene.connection.sync(**more)
     except ConnectorCoreError as error:
         report = error.report
         if report is None:
-            return Outcome(status="failed", reason=error.message), 0
+            return SyncOutcome(status="failed", reason=error.message), 0
         assert report.sync.status in ("failed", "interrupted"), report
-        return Outcome(status=report.sync.status, reason=error.message), report.sync.requests
-    return Outcome(status=report.sync.status, reason=report.sync.reason or ""), report.sync.requests
+        return SyncOutcome(status=report.sync.status, reason=error.message), report.sync.requests
+    return SyncOutcome(status=report.sync.status, reason=report.sync.reason or ""), report.sync.requests
 
 
-def recover(scene: Scene) -> list[str]:
+def recover(scene: ChaosCase) -> list[str]:
     """With nothing wrong any more, the next sync is complete and right, where a person accepts what was held."""
     scene.ledger.begin()
     outcome, _ = sync(scene)

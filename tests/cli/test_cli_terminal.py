@@ -115,7 +115,7 @@ def test_no_standard_output_at_all(home: Home) -> None:
 # -- signals ---------------------------------------------------------------------------------------------------
 
 
-class Interrupted(NamedTuple):
+class InterruptedRun(NamedTuple):
     """A run of pages of five that was told to stop while its third page of people was under way."""
 
     stopped: Done
@@ -123,7 +123,7 @@ class Interrupted(NamedTuple):
     resumed: Done
 
 
-def interrupt(home: Home, number: signal.Signals) -> Interrupted:
+def interrupt(home: Home, number: signal.Signals) -> InterruptedRun:
     asked: list[str] = []
     third, told = threading.Event(), threading.Event()
 
@@ -144,7 +144,7 @@ def interrupt(home: Home, number: signal.Signals) -> Interrupted:
             told.set()
             out, err = process.communicate(timeout=20.0)
         stopped = Done(process.returncode, out, said + err)
-        return Interrupted(stopped, asked, home("run", "whimsical", "--json"))
+        return InterruptedRun(stopped, asked, home("run", "whimsical", "--json"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -140,12 +140,12 @@ def test_a_setting_cannot_be_named_like_a_reserved_word() -> None:
     class Settings:
         managed: bool = setting(default=True, help="ambiguous")
 
-    class Plugin:
+    class ReservedSetting:
         @hookimpl
         def connector_manifest(self) -> Manifest:
             return Manifest(name="p", display_name="", summary="", settings=Settings, resource_types=())
 
-    (row,) = Plugins({"p": Plugin()}, entry_point_group=None).rows()
+    (row,) = Plugins({"p": ReservedSetting()}, entry_point_group=None).rows()
     assert "Settings.managed is a reserved word" in str(row.error)
 
 
@@ -231,7 +231,7 @@ def test_an_author_is_shown_the_line_that_failed(host: Host) -> None:
 def test_a_line_of_a_library_is_told_as_the_line_that_called_it(tmp_path: Path) -> None:
     """Where an installed library raises, the plugin's own line is named, and never one of this host."""
 
-    class Calls:
+    class CallsLibrary:
         @hookimpl
         def sync_page(self) -> Page:
             json.loads("no JSON")
@@ -239,7 +239,7 @@ def test_a_line_of_a_library_is_told_as_the_line_that_called_it(tmp_path: Path) 
 
     manager = pluggy.PluginManager(hookspecs.GROUP)
     manager.add_hookspecs(hookspecs)
-    manager.register(Calls())
+    manager.register(CallsLibrary())
     with pytest.raises(PluginError, match=r"JSONDecodeError: .+ \(connectors/test_plugins\.py, line \d+\)"):
         Connector("calls", "1", manager).sync_page(None, None)
 
@@ -261,12 +261,12 @@ def test_an_announcement_waits_for_nobody_for_ever() -> None:
         def sync_finished(self) -> None:
             threading.Event().wait()
 
-    class Listens:
+    class ReportListener:
         @hookimpl
         def sync_finished(self, report: str) -> None:
             told.append(report)
 
-    plugins = Plugins({"a": Hangs(), "b": Listens(), "broken": object()}, entry_point_group=None)
+    plugins = Plugins({"a": Hangs(), "b": ReportListener(), "broken": object()}, entry_point_group=None)
     complaints = plugins.announce("sync_finished", report="done", seconds=0.05)
     assert complaints == ["the plugin a failed in sync_finished: TimeoutError: no answer within 0.05 seconds"]
     assert told == ["done"]

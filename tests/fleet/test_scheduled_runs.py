@@ -14,7 +14,7 @@ from connector_core.host.host import Host
 
 
 @define
-class Recorder:
+class RunWatcher:
     """Stops the loop after the first run, and keeps what it was shown."""
 
     runs: list[FinishedRun] = field(factory=list)
@@ -34,7 +34,7 @@ class Recorder:
 def test_a_program_runs_what_is_due_and_stops_it(tmp_path: Path) -> None:
     """Each run is shown with its report, the configuration is read again on request, and the number comes back."""
     script = Script({None: first("users"), ("users", 0): users("ada")})
-    recorder = Recorder()
+    recorder = RunWatcher()
     opened: list[Host] = []
 
     def open_host() -> Host:

@@ -35,7 +35,7 @@ from connector_core.http.loopback import LoopbackServer
 from connector_core.testing.clock import FakeClock
 
 
-class Served(NamedTuple):
+class AuthSetup(NamedTuple):
     """The application, where it listens, a client, its clock, the writes it asked for, and its events."""
 
     app: TokenApplication
@@ -61,7 +61,7 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def application(seconds: float = 60, expires_in: object = 60) -> Iterator[Served]:
+def application(seconds: float = 60, expires_in: object = 60) -> Iterator[AuthSetup]:
     clock, writes, events = FakeClock(), [], []  # type: FakeClock, list[str], list[HttpEvent]
     app = TokenApplication(clock.monotonic, seconds=seconds, expires_in=expires_in)
     with LoopbackServer(app) as server:
@@ -69,7 +69,7 @@ def application(seconds: float = 60, expires_in: object = 60) -> Iterator[Served
             clock=clock, before_write=lambda method, url, body: writes.append(method), on_event=events.append,
             policy=HttpPolicy(retry_budget=5.0),
         )  # fmt: skip
-        yield Served(app, server.url, http, clock, writes, events)
+        yield AuthSetup(app, server.url, http, clock, writes, events)
         http.close()
 
 

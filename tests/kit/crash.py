@@ -219,7 +219,7 @@ def on(disk: Disk) -> Iterator[Disk]:
     """All state lies on that disk meanwhile."""
     connected = sqlite3.connect
 
-    class Cursor(sqlite3.Cursor):
+    class FailingCursor(sqlite3.Cursor):
         def execute(self, statement: str, *arguments: Any) -> Any:
             disk.meet(statement)
             return super().execute(statement, *arguments)
@@ -232,8 +232,8 @@ def on(disk: Disk) -> Iterator[Disk]:
             disk.meet(statement)
             return super().executescript(statement)
 
-    class Mortal(sqlite3.Connection):
-        def cursor(self, factory: Any = Cursor) -> Any:
+    class FailingConnection(sqlite3.Connection):
+        def cursor(self, factory: Any = FailingCursor) -> Any:
             return super().cursor(factory)
 
         def execute(self, statement: str, *arguments: Any) -> Any:
@@ -245,7 +245,7 @@ def on(disk: Disk) -> Iterator[Disk]:
         def executescript(self, statement: str) -> Any:
             return self.cursor().executescript(statement)
 
-    sqlite3.connect = lambda *a, **more: connected(*a, **{**more, "factory": Mortal})  # type: ignore[assignment]
+    sqlite3.connect = lambda *a, **more: connected(*a, **{**more, "factory": FailingConnection})  # type: ignore[assignment]
     try:
         yield disk
     finally:

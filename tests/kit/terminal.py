@@ -15,7 +15,7 @@ from kit.cli import PROGRAM, Home
 from kit.processes import running
 
 
-class Person:
+class TerminalUser:
     """Sees what the program writes to its terminal, and types."""
 
     def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
@@ -66,7 +66,7 @@ class Person:
 
 
 @contextmanager
-def at_terminal(home: Home, *arguments: str) -> Iterator[Person]:
+def at_terminal(home: Home, *arguments: str) -> Iterator[TerminalUser]:
     """A person who has started ``connector-core`` with these arguments."""
     terminal, inside = pty.openpty()
     command = [*PROGRAM, *arguments]
@@ -75,6 +75,6 @@ def at_terminal(home: Home, *arguments: str) -> Iterator[Person]:
     try:
         with running(command, env=environ, cwd=home.folder, start_new_session=True, **streams) as process:
             os.close(inside)
-            yield Person(process, terminal)
+            yield TerminalUser(process, terminal)
     finally:
         os.close(terminal)

@@ -85,13 +85,13 @@ def test_operation_finished_is_announced_for_each_line(tmp_path: Path) -> None:
 
     heard: list[Operation] = []
 
-    class Listener:
+    class FailingListener:
         @hookimpl
         def operation_finished(self, operation: Operation) -> None:
             heard.append(operation)
             raise RuntimeError("a listener that fails")
 
-    host = Host(tmp_path / "state.db", clock=FakeClock(), plugins={"listener": Listener()})
+    host = Host(tmp_path / "state.db", clock=FakeClock(), plugins={"listener": FailingListener()})
     with office(STAFF) as served:
         connection = connect(served, tmp_path, host=host)
         report = connection.apply(connection.plan(csv_of(tmp_path, WANTED)))

@@ -21,7 +21,7 @@ from connector_core.store.database import open_reader
 LIMITS = ("--max-removals", "40", "--max-upgrades", "40")
 
 
-class Program:
+class KilledApply:
     """`connector-core apply --yes --json` against an office, killed by the office at a given write."""
 
     def __init__(self, served: Office, folder: Path) -> None:
@@ -61,9 +61,9 @@ class Program:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
+def program(tmp_path: Path) -> Iterator[KilledApply]:
     with office({login(n): "viewer" if n % 2 else "editor" for n in range(1, 31)}) as served:
-        yield Program(served, tmp_path)
+        yield KilledApply(served, tmp_path)
 
 
 def mixed(steps: int) -> tuple[dict[str, str | None], dict[str, str | None]]:
@@ -77,7 +77,7 @@ def mixed(steps: int) -> tuple[dict[str, str | None], dict[str, str | None]]:
     return dict(wanted), dict(wanted)
 
 
-def killed_at_each_write(program: Program, steps: int, *, first: str) -> None:
+def killed_at_each_write(program: KilledApply, steps: int, *, first: str) -> None:
     """Apply until nothing kills it any more: each run dies at the next write, after or before the server did it."""
     wanted, expected = mixed(steps)
     served = program.served
@@ -110,19 +110,19 @@ def killed_at_each_write(program: Program, steps: int, *, first: str) -> None:
     assert runs == (steps if first == "answer" else steps - steps // 4)
 
 
-def test_killed_before_each_answer(program: Program) -> None:
+def test_killed_before_each_answer(program: KilledApply) -> None:
     """Sent, done, and killed before the answer, at each of eight steps: nothing twice, nothing left out."""
     killed_at_each_write(program, 8, first="answer")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["answer", "request"])
-def test_killed_at_each_step_of_forty(program: Program, first: str) -> None:
+def test_killed_at_each_step_of_forty(program: KilledApply, first: str) -> None:
     """The same with forty; and with the request lost on its way, which then is sent once more."""
     killed_at_each_write(program, 40, first=first)
 
 
-def test_ctrl_c_finishes_the_step_in_hand(program: Program) -> None:
+def test_ctrl_c_finishes_the_step_in_hand(program: KilledApply) -> None:
     """Exit 130 with what was done; the same again finishes the rest, and no write is sent twice."""
     wanted, expected = mixed(12)
     plan = program.plan(wanted, "--prune")
@@ -148,7 +148,7 @@ def test_ctrl_c_finishes_the_step_in_hand(program: Program) -> None:
     assert program.open_operations() == 0
 
 
-def test_undo_after_a_kill_takes_all_of_it_back(program: Program) -> None:
+def test_undo_after_a_kill_takes_all_of_it_back(program: KilledApply) -> None:
     """What the killed apply did and what the second one did are one plan, and are taken back as one."""
     before = program.served.truth
     wanted, expected = mixed(8)

@@ -24,7 +24,7 @@ from servers.scimmy import ensure_scimmy, scimmy_server
 
 from connector_core.model import Secret
 from connector_core_whimsical.settings import BASE_URL
-from recorded.scenes import READING, THROWAWAY, WRITING, Stage
+from recorded.scenes import READING, THROWAWAY, WRITING, RecordingSetup
 from recorded.scrubber import Scrubber
 from recorded.tape import FOLDER, record
 
@@ -86,7 +86,7 @@ def record_all(server: str, source: Source, folder: Path = FOLDER) -> None:
     for scene, play in {**READING, **(WRITING if source.throwaway else {})}.items():
         name = f"{server}-{scene}"
         with tempfile.TemporaryDirectory() as state:
-            stage = Stage(
+            stage = RecordingSetup(
                 base_url=source.peer.url,
                 token=Secret(source.peer.token),
                 folder=Path(state),

@@ -1,6 +1,6 @@
 """What is done in front of the recorder, and again at replay.
 
-To add a scene, write a function that takes a `Stage`, name it in `READING` or `WRITING`, record, and say in
+To add a scene, write a function that takes a `RecordingSetup`, name it in `READING` or `WRITING`, record, and say in
 ``tests/whimsical/test_cassettes.py`` what it must come to.
 """
 
@@ -19,7 +19,7 @@ from connector_core.host.host import Host
 from connector_core.http import HttpClient
 from connector_core.model import Finding, Grant, Key, NewAccount, Operation, Outcome, Page, Resource, Secret
 from connector_core_whimsical import plugin, roles, users
-from connector_core_whimsical.client import Workspace
+from connector_core_whimsical.client import WhimsicalClient
 from connector_core_whimsical.settings import Settings
 
 PAGE_SIZE = 7
@@ -29,7 +29,7 @@ THROWAWAY = "throwaway@example.com"
 
 
 @frozen(kw_only=True)
-class Stage:
+class RecordingSetup:
     """Where a scene is played: the server, a folder for the state, and the user that may be created and deleted."""
 
     base_url: str
@@ -46,7 +46,7 @@ class Stage:
         return Host(self.folder / "state.db").connection("whimsical", settings=settings, managed=managed)
 
     @contextmanager
-    def client(self) -> Iterator[Workspace]:
+    def client(self) -> Iterator[WhimsicalClient]:
         """The connector's own client; without a throw-away user it cannot write."""
         http = HttpClient(before_write=None if self.throwaway else _refuse)
         try:
@@ -62,7 +62,7 @@ def _refuse(method: str, url: str, body: bytes | None) -> None:
 # -- reading ---------------------------------------------------------------------------------------------------
 
 
-def sync(stage: Stage) -> Connection:
+def sync(stage: RecordingSetup) -> Connection:
     """Everybody, page by page, with one worker; then once more."""
     connection = stage.connection()
     for _ in range(2):
@@ -70,7 +70,7 @@ def sync(stage: Stage) -> Connection:
     return connection
 
 
-def check(stage: Stage) -> tuple[Finding, ...]:
+def check(stage: RecordingSetup) -> tuple[Finding, ...]:
     return stage.connection().check()
 
 
@@ -83,7 +83,7 @@ class Found(NamedTuple):
     no_id: Page | None
 
 
-def look_up(stage: Stage) -> Found:
+def look_up(stage: RecordingSetup) -> Found:
     """The first user of the listing by login and by id, and one that there is not."""
     with stage.client() as client:
         (first,) = plugin.sync_page(client, None).next
@@ -99,7 +99,7 @@ def look_up(stage: Stage) -> Found:
         )
 
 
-def wrong_token(stage: Stage) -> CredentialsRefused | None:
+def wrong_token(stage: RecordingSetup) -> CredentialsRefused | None:
     try:
         stage.connection(token=Secret(WRONG_TOKEN)).sync(workers=1)
     except CredentialsRefused as error:
@@ -124,7 +124,7 @@ class Written(NamedTuple):
     gone_already: bool
 
 
-def write(stage: Stage) -> Written:
+def write(stage: RecordingSetup) -> Written:
     """A user who was not there comes, is promoted and demoted, and goes."""
     assert stage.throwaway, "writing needs a throw-away user"
     with stage.client() as client:
@@ -137,14 +137,14 @@ def write(stage: Stage) -> Written:
         return Written(created, found, *_promoted(client, user.key), *_deleted(client, user))
 
 
-def _promoted(client: Workspace, user: Key) -> tuple[Outcome, Page | None, Outcome, Page | None]:
+def _promoted(client: WhimsicalClient, user: Key) -> tuple[Outcome, Page | None, Outcome, Page | None]:
     editor = Grant(roles.EDITOR, user)
     promoted = plugin.provision_grant(client, editor)
     after = users.one(client, user)
     return promoted, after, plugin.provision_revoke(client, editor), users.one(client, user)
 
 
-def _deleted(client: Workspace, user: Resource) -> tuple[Outcome, Page | None, bool]:
+def _deleted(client: WhimsicalClient, user: Resource) -> tuple[Outcome, Page | None, bool]:
     deleted = plugin.provision_delete_account(client, user)
     after = plugin.sync_resource(client, user)
     try:
@@ -154,7 +154,7 @@ def _deleted(client: Workspace, user: Resource) -> tuple[Outcome, Page | None, b
     return deleted, after, False
 
 
-def operations(stage: Stage) -> tuple[Operation, ...]:
+def operations(stage: RecordingSetup) -> tuple[Operation, ...]:
     """Each operation through the host, and its twin that finds it so already; the journal, oldest first."""
     assert stage.throwaway, "writing needs a throw-away user"
     connection, who = stage.connection(managed=True), stage.throwaway
@@ -174,10 +174,10 @@ def operations(stage: Stage) -> tuple[Operation, ...]:
     return connection.operations()[::-1]
 
 
-READING: dict[str, Callable[[Stage], Any]] = {
+READING: dict[str, Callable[[RecordingSetup], Any]] = {
     "sync": sync,
     "check": check,
     "look-up": look_up,
     "wrong-token": wrong_token,
 }
-WRITING: dict[str, Callable[[Stage], Any]] = {"write": write, "operations": operations}
+WRITING: dict[str, Callable[[RecordingSetup], Any]] = {"write": write, "operations": operations}

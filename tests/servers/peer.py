@@ -18,7 +18,7 @@ EXTENSION = "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User"
 Document = dict[str, Any]
 
 
-class Answer(NamedTuple):
+class PeerReply(NamedTuple):
     """A reply of whatever status. ``headers`` have names in lower case."""
 
     status: int
@@ -36,7 +36,7 @@ class Peer:
     url: str
     token: str
 
-    def request(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> PeerReply:
         """``body`` is sent as JSON, or as it is where it is bytes. No status is an error here."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {token or self.token}", "Accept": "application/scim+json"}
@@ -96,11 +96,11 @@ class Peer:
         self._expect((200, 204), self.request("PATCH", f"/Users/{quote(id, safe='')}", body))
 
     @staticmethod
-    def _expect(status: int | tuple[int, ...], answer: Answer) -> Answer:
+    def _expect(status: int | tuple[int, ...], answer: PeerReply) -> PeerReply:
         if answer.status not in (status if isinstance(status, tuple) else (status,)):
             raise AssertionError(f"the peer answered {answer.status}: {answer.body[:300]!r}")
         return answer
 
 
-def _answer(reply: Any) -> Answer:
-    return Answer(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.read())
+def _answer(reply: Any) -> PeerReply:
+    return PeerReply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.read())

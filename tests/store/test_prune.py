@@ -18,7 +18,7 @@ from connector_core.testing import FakeClock, LoopbackServer, ScimApp, Switches,
 DAY = 86_400.0
 
 
-class Past:
+class DailySyncs:
     """A workspace synced once a day; each day somebody joins and somebody changes their role."""
 
     def __init__(self, folder: Path, url: str, people: Workspace) -> None:
@@ -45,10 +45,10 @@ class Past:
 
 
 @pytest.fixture
-def past(tmp_path: Path) -> Iterator[Past]:
+def past(tmp_path: Path) -> Iterator[DailySyncs]:
     people = Workspace(seed=1)
     with LoopbackServer(ScimApp(people, token="t", switches=Switches())) as server:
-        yield Past(tmp_path, server.url, people)
+        yield DailySyncs(tmp_path, server.url, people)
 
 
 def sound(path: Path) -> None:
@@ -57,7 +57,7 @@ def sound(path: Path) -> None:
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_what_is_older_goes_and_what_is_left_is_told_as_before(past: Past) -> None:
+def test_what_is_older_goes_and_what_is_left_is_told_as_before(past: DailySyncs) -> None:
     """Pictures from the given age on, and the current one, are the same; older ones are refused in words."""
     past.days(10)
     syncs = [str(sync.id) for sync in reversed(past.connection.syncs())]
@@ -76,7 +76,7 @@ def test_what_is_older_goes_and_what_is_left_is_told_as_before(past: Past) -> No
     sound(past.path)
 
 
-def test_so_many_syncs_are_kept_and_at_least_two(past: Past) -> None:
+def test_so_many_syncs_are_kept_and_at_least_two(past: DailySyncs) -> None:
     """The last two are what `changes` compares; with both limits, what both would forget goes."""
     past.days(6)
     changes = past.connection.changes()
@@ -88,7 +88,7 @@ def test_so_many_syncs_are_kept_and_at_least_two(past: Past) -> None:
     assert past.connection.prune(older=100 * DAY).oldest is None
 
 
-def test_a_dry_run_forgets_nothing(past: Past) -> None:
+def test_a_dry_run_forgets_nothing(past: DailySyncs) -> None:
     """And says what would go."""
     past.days(5)
     dry = past.connection.prune(keep=2, dry_run=True)
@@ -97,7 +97,7 @@ def test_a_dry_run_forgets_nothing(past: Past) -> None:
     assert past.connection.prune(keep=2) == dry
 
 
-def test_the_history_of_a_person_begins_with_the_oldest_picture_left(past: Past) -> None:
+def test_the_history_of_a_person_begins_with_the_oldest_picture_left(past: DailySyncs) -> None:
     """They are known from there on; nothing of before is made up."""
     past.days(6)
     past.connection.prune(keep=2)
@@ -105,7 +105,7 @@ def test_the_history_of_a_person_begins_with_the_oldest_picture_left(past: Past)
     assert (person.baseline, person.held, person.changes) == (True, ("role:viewer:assigned",), ())
 
 
-def test_later_syncs_and_the_journal_go_on(past: Past) -> None:
+def test_later_syncs_and_the_journal_go_on(past: DailySyncs) -> None:
     """Operations are all still there, and can be taken back; a sync after pruning finds what changed and no more."""
     past.days(3)
     past.connection.grant("editor", "p01@example.com", reason="T")
@@ -120,7 +120,7 @@ def test_later_syncs_and_the_journal_go_on(past: Past) -> None:
     sound(past.path)
 
 
-def test_the_last_complete_sync_stays_known(past: Past) -> None:
+def test_the_last_complete_sync_stays_known(past: DailySyncs) -> None:
     """However many incomplete ones came after it."""
     past.days(5)
     (complete,) = [sync.id for sync in past.connection.syncs() if sync.id == 2]
@@ -133,7 +133,7 @@ def test_the_last_complete_sync_stays_known(past: Past) -> None:
     assert complete in [sync.id for sync in past.connection.syncs()]
 
 
-def test_an_interrupted_sync_is_still_resumed(past: Past) -> None:
+def test_an_interrupted_sync_is_still_resumed(past: DailySyncs) -> None:
     """What it has read already is no history."""
     past.days(4)
     for number in range(30):
@@ -152,7 +152,7 @@ def test_an_interrupted_sync_is_still_resumed(past: Past) -> None:
     sound(past.path)
 
 
-def test_without_a_picture_there_is_nothing_to_forget(past: Past) -> None:
+def test_without_a_picture_there_is_nothing_to_forget(past: DailySyncs) -> None:
     """Exit 6, as for all that asks the picture."""
     with pytest.raises(NoPicture):
         past.connection.prune(keep=2)

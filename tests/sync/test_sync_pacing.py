@@ -14,7 +14,7 @@ from connector_core.sync import reading
 from connector_core.sync.pacing import Pace
 
 
-class Application:
+class PagedApplication:
     """Works on some pages at a time; what is asked for meanwhile waits. ``pace`` decides how many are asked for."""
 
     def __init__(self, most: int = 8) -> None:
@@ -37,25 +37,25 @@ class Application:
 
 def test_an_application_that_bears_it_is_asked_for_all_at_once() -> None:
     """Where no page takes longer than alone, the limit is what is asked for."""
-    assert [Application().read(at_once=at_once) for at_once in (8, 100)] == [8, 8]
+    assert [PagedApplication().read(at_once=at_once) for at_once in (8, 100)] == [8, 8]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 4])
 def test_pages_that_only_wait_are_not_asked_for(at_once: int) -> None:
     """No more than twice what the application works on at a time, and no less than that."""
-    assert at_once <= Application().read(at_once=at_once) <= 2 * at_once
+    assert at_once <= PagedApplication().read(at_once=at_once) <= 2 * at_once
 
 
 def test_when_it_grows_quick_again_more_are_asked_for() -> None:
     """One more a round."""
-    application = Application()
+    application = PagedApplication()
     assert application.read(at_once=1) < 3
     assert application.read(at_once=8) == 8
 
 
 def test_an_application_that_is_slower_from_now_on_is_not_held_for_crowded() -> None:
     """How quick it once was is forgotten in time."""
-    application = Application()
+    application = PagedApplication()
     application.read(at_once=8, took=0.05)
     assert application.read(at_once=8, took=0.5, pages=40) < 8
     assert application.read(at_once=8, took=0.5, pages=2000) == 8
@@ -129,7 +129,7 @@ def every_fifth_refused(asked: Asked, document: Document) -> Document | Reply:
     return Reply(status=429, body="{}") if asked.number % 5 == 0 else document
 
 
-class Listens:
+class FixedPace:
     """In place of a `Pace`: three at a time, whatever happens."""
 
     in_flight = 3
@@ -145,12 +145,12 @@ class Listens:
         self.told.append("refused" if asked <= now else "wrong")
 
 
-heard: list[Listens] = []
+heard: list[FixedPace] = []
 
 
 def test_a_sync_keeps_to_its_pace(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many pages as it says are asked for at once, and it is told of each answer and of refusals."""
-    monkeypatch.setattr(reading, "Pace", Listens)
+    monkeypatch.setattr(reading, "Pace", FixedPace)
     script = Script(
         {None: first("s"), ("s", 0): Page(next=tuple(Cursor("s", n) for n in range(1, 13)))}
         | {("s", n): lambda cursor: three_come(cursor) for n in range(1, 13)}

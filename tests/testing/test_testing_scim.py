@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from servers.peer import EXTENSION, Answer, Peer
+from servers.peer import EXTENSION, Peer, PeerReply
 
 from connector_core.testing import LoopbackServer, ScimApp, Workspace
 
@@ -31,15 +31,15 @@ def peer(workspace: Workspace) -> Iterator[Peer]:
         yield Peer(server.url, "sandbox")
 
 
-def find(peer: Peer, filter: str) -> Answer:
+def find(peer: Peer, filter: str) -> PeerReply:
     return peer.request("GET", f"/Users?filter={quote(filter)}")
 
 
-def patch(peer: Peer, id: str, *operations: Any) -> Answer:
+def patch(peer: Peer, id: str, *operations: Any) -> PeerReply:
     return peer.request("PATCH", f"/Users/{id}", {"Operations": list(operations)})
 
 
-def is_error(answer: Answer, status: int, scim_type: str | None = None) -> bool:
+def is_error(answer: PeerReply, status: int, scim_type: str | None = None) -> bool:
     """Whether it is an error in SCIM's words: URN, status as text, detail (RFC 7644 section 3.12)."""
     document = answer.json()
     said = document["schemas"], document["status"], document.get("scimType")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from recorded.scenes import READING, THROWAWAY, WRITING, WRONG_TOKEN, Stage
+from recorded.scenes import READING, THROWAWAY, WRITING, WRONG_TOKEN, RecordingSetup
 from recorded.tape import FOLDER, HOME, replay, same_document
 from servers import scim2, scimmy
 from vcr.request import Request
@@ -41,12 +41,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(base_url=HOME, token=Secret("replayed"), folder=tmp_path, throwaway=THROWAWAY)
+def stage(tmp_path: Path) -> RecordingSetup:
+    return RecordingSetup(base_url=HOME, token=Secret("replayed"), folder=tmp_path, throwaway=THROWAWAY)
 
 
 @pytest.fixture
-def played(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Any]:
+def played(request: pytest.FixtureRequest, stage: RecordingSetup) -> Iterator[Any]:
     """What the scene comes to on this cassette, of which nothing may be left."""
     name = request.param
     with replay(name) as cassette:
@@ -67,7 +67,7 @@ def test_each_scene_is_recorded_against_both_servers() -> None:
 
 
 @pytest.mark.parametrize("name", recorded_as("sync"))
-def test_the_picture_is_what_the_replies_say(name: str, stage: Stage) -> None:
+def test_the_picture_is_what_the_replies_say(name: str, stage: RecordingSetup) -> None:
     """Two syncs: both complete, everybody with the role that the recorded JSON gives them, no change between them."""
     rows = {row["id"]: row for _, reply in documents(name) for row in reply["Resources"]}
     editors = {True: "editor", False: "viewer", None: None}
@@ -145,7 +145,7 @@ def test_a_replay_has_no_network() -> None:
         socket.create_connection(("127.0.0.1", 9))
 
 
-def test_a_request_that_was_not_recorded_is_an_error(stage: Stage) -> None:
+def test_a_request_that_was_not_recorded_is_an_error(stage: RecordingSetup) -> None:
     """A cassette answers what it was asked, and nothing else."""
     with (
         replay(CASSETTES[0]),
@@ -166,7 +166,7 @@ def test_another_body_is_another_request() -> None:
 
 
 @pytest.mark.parametrize("name", recorded_as("write"))
-def test_another_write_is_not_answered(name: str, stage: Stage) -> None:
+def test_another_write_is_not_answered(name: str, stage: RecordingSetup) -> None:
     """The recorded PATCH made an editor: one that says something else finds no answer."""
     wanted = next(request for request, _ in documents(name) if request["method"] == "PATCH")
     id = wanted["uri"].rpartition("/")[2]

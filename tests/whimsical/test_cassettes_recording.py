@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from recorded import __main__ as recording
-from recorded.scenes import WRITING, Stage, look_up
+from recorded.scenes import WRITING, RecordingSetup, look_up
 from recorded.scrubber import Scrubber
 from recorded.tape import HOME, record
 from servers.peer import EXTENSION, Peer
@@ -110,7 +110,7 @@ class Tattling:
 def test_a_recorded_workspace_names_nobody(tmp_path: Path) -> None:
     """What reaches the file after a look-up of a real-looking person: neither her, nor the token, nor where it was."""
     with LoopbackServer(Tattling()) as server:
-        stage = Stage(base_url=server.url, token=Secret(TOKEN), folder=tmp_path)
+        stage = RecordingSetup(base_url=server.url, token=Secret(TOKEN), folder=tmp_path)
         with record("workspace-look-up", server.url, TOKEN, Scrubber(), folder=tmp_path):
             look_up(stage)
     text = (tmp_path / "workspace-look-up.yaml").read_text()
@@ -124,7 +124,7 @@ def test_a_recorded_workspace_names_nobody(tmp_path: Path) -> None:
 def test_without_a_throwaway_user_nothing_is_written(tmp_path: Path) -> None:
     """A scene that writes is not even sent where reading alone was allowed."""
     with LoopbackServer(app := Tattling()) as server:
-        stage = Stage(base_url=server.url, token=Secret(TOKEN), folder=tmp_path)
+        stage = RecordingSetup(base_url=server.url, token=Secret(TOKEN), folder=tmp_path)
         with stage.client() as client, pytest.raises(GuardRefused, match="only reads"):
             client.scim.delete("Users", "7")
     assert app.methods == []
@@ -133,7 +133,9 @@ def test_without_a_throwaway_user_nothing_is_written(tmp_path: Path) -> None:
 def test_a_throwaway_user_who_is_there_is_left_alone(tmp_path: Path) -> None:
     """The name of a colleague, given by mistake, is refused before the first write."""
     with LoopbackServer(app := Tattling()) as server:
-        stage = Stage(base_url=server.url, token=Secret(TOKEN), folder=tmp_path, throwaway="jane.roe@acme.test")
+        stage = RecordingSetup(
+            base_url=server.url, token=Secret(TOKEN), folder=tmp_path, throwaway="jane.roe@acme.test"
+        )
         with pytest.raises(GuardRefused, match="is there already"):
             WRITING["write"](stage)
     assert set(app.methods) == {"GET"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kit.replies import FixedReply
 
 from connector_core.errors import ApplicationError, NotFound, ProtocolError
 from connector_core.http import HttpClient
@@ -16,7 +16,7 @@ from connector_core.testing import ScimApp, Switches, Workspace
 from connector_core.testing.clock import FakeClock
 from connector_core.testing.faults import Faulty, fault
 from connector_core_whimsical import plugin, roles, users
-from connector_core_whimsical.client import Workspace as Client
+from connector_core_whimsical.client import WhimsicalClient
 from connector_core_whimsical.settings import Settings
 
 URN = "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User"
@@ -32,38 +32,24 @@ def read(**changes: Any) -> Resource:
     return resource
 
 
-class Answers:
-    """A server that says the same to everybody."""
-
-    def __init__(self) -> None:
-        self.status, self.body = 200, b""
-
-    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
-        start_response(f"{self.status} -", [])
-        return [self.body]
-
-    def say(self, status: int, body: Any) -> None:
-        self.status, self.body = status, body if isinstance(body, bytes) else json.dumps(body).encode()
+@pytest.fixture
+def answers() -> FixedReply:
+    return FixedReply()
 
 
 @pytest.fixture
-def answers() -> Answers:
-    return Answers()
-
-
-@pytest.fixture
-def client(answers: Answers) -> Iterator[Client]:
+def client(answers: FixedReply) -> Iterator[WhimsicalClient]:
     with LoopbackServer(answers) as server:
         yield from connected(server)
 
 
-def connected(server: LoopbackServer, **settings: Any) -> Iterator[Client]:
+def connected(server: LoopbackServer, **settings: Any) -> Iterator[WhimsicalClient]:
     http = HttpClient(clock=FakeClock())
     yield plugin.connector_connect(Settings(token=Secret("sandbox"), base_url=server.url, **settings), http)
     http.close()
 
 
-def everything(client: Client) -> list[Page]:
+def everything(client: WhimsicalClient) -> list[Page]:
     pages = [plugin.sync_page(client, None)]
     cursors = list(pages[0].next)
     while cursors:
@@ -216,7 +202,7 @@ def test_p19_a_hidden_role_is_unknown_for_everybody() -> None:
     assert not any(page.grants for page in pages)
 
 
-def test_a_page_says_where_in_the_listing_it_lies(answers: Answers, client: Client) -> None:
+def test_a_page_says_where_in_the_listing_it_lies(answers: FixedReply, client: WhimsicalClient) -> None:
     """Total and span pass through to the host."""
     answers.say(200, {"totalResults": "2", "Resources": [row(), row(id=2)]})
     page = plugin.sync_page(client, plugin.sync_page(client, None).next[0])
@@ -230,7 +216,7 @@ def resource(key: Key = ADA) -> Resource:
     return Resource(type=key.type, id=key.id)
 
 
-def test_a_user_is_read_by_id(answers: Answers, client: Client) -> None:
+def test_a_user_is_read_by_id(answers: FixedReply, client: WhimsicalClient) -> None:
     """The user as they are now, with the role."""
     answers.say(200, row(**{URN: {"editor": False}}))
     page = plugin.sync_resource(client, resource())
@@ -238,7 +224,7 @@ def test_a_user_is_read_by_id(answers: Answers, client: Client) -> None:
     assert (page.resources[0].key, page.grants) == (ADA, (Grant(roles.VIEWER, ADA),))
 
 
-def test_p55_the_same_404_for_everything_is_no_proof(answers: Answers, client: Client) -> None:
+def test_p55_the_same_404_for_everything_is_no_proof(answers: FixedReply, client: WhimsicalClient) -> None:
     """Nobody is gone where nothing is there: not in a web page, not in JSON, not even in SCIM's own words."""
     scim = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"}
     for body in (scim, {"message": "no Route matched"}, b"", b"<html>not found</html>"):
@@ -285,7 +271,7 @@ def test_p55_who_is_listed_is_not_gone() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_p54_another_failure_is_no_proof(answers: Answers, client: Client, status: int) -> None:
+def test_p54_another_failure_is_no_proof(answers: FixedReply, client: WhimsicalClient, status: int) -> None:
     """One server says 400 for an id it does not know: that proves nothing."""
     answers.say(status, {"detail": "bad id"})
     with pytest.raises(ApplicationError) as caught:
@@ -293,7 +279,7 @@ def test_p54_another_failure_is_no_proof(answers: Answers, client: Client, statu
     assert not isinstance(caught.value, NotFound)
 
 
-def test_p35_a_user_that_cannot_be_read_is_not_gone(answers: Answers, client: Client) -> None:
+def test_p35_a_user_that_cannot_be_read_is_not_gone(answers: FixedReply, client: WhimsicalClient) -> None:
     """Malformed is rejected, not absent."""
     answers.say(200, row(active="perhaps"))
     page = plugin.sync_resource(client, resource())
@@ -301,14 +287,14 @@ def test_p35_a_user_that_cannot_be_read_is_not_gone(answers: Answers, client: Cl
     assert [rejected.key for rejected in page.rejected] == [ADA]
 
 
-def test_an_answer_about_somebody_else_is_an_error(answers: Answers, client: Client) -> None:
+def test_an_answer_about_somebody_else_is_an_error(answers: FixedReply, client: WhimsicalClient) -> None:
     """A server that ignores the id must not make one user look like another."""
     answers.say(200, row(id="2"))
     with pytest.raises(ProtocolError):
         plugin.sync_resource(client, resource())
 
 
-def test_roles_are_always_there(client: Client) -> None:
+def test_roles_are_always_there(client: WhimsicalClient) -> None:
     """Roles are read without a request; one that Whimsical has not is None."""
     page = plugin.sync_resource(client, resource(Key("role", "viewer")))
     assert page is not None

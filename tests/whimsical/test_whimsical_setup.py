@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
 import pytest
+from kit.replies import FixedReply
 
 from connector_core.errors import ConfigurationError
 from connector_core.http import HttpClient
@@ -16,7 +16,7 @@ from connector_core.model import Finding, Key, Secret
 from connector_core.settings import declared
 from connector_core.testing.clock import FakeClock
 from connector_core_whimsical import plugin, roles
-from connector_core_whimsical.client import Workspace, connect
+from connector_core_whimsical.client import WhimsicalClient, connect
 from connector_core_whimsical.settings import Settings
 
 URN = "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User"
@@ -105,31 +105,15 @@ def test_p74_p78_what_cannot_be_right_is_refused_on_connecting(wrong: dict[str, 
 # -- check -----------------------------------------------------------------------------------------------------
 
 
-class Answers:
-    """A server that says the same to everybody, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.status, self.body = 200, b""
-        self.asked: list[str] = []
-
-    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
-        self.asked.append(f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}")
-        start_response(f"{self.status} -", [])
-        return [self.body]
-
-    def say(self, status: int, body: Any) -> None:
-        self.status, self.body = status, body if isinstance(body, bytes) else json.dumps(body).encode()
+@pytest.fixture
+def answers() -> FixedReply:
+    return FixedReply()
 
 
 @pytest.fixture
-def answers() -> Answers:
-    return Answers()
-
-
-@pytest.fixture
-def client(answers: Answers) -> Iterator[Workspace]:
+def client(answers: FixedReply) -> Iterator[WhimsicalClient]:
     http = HttpClient(clock=FakeClock())
-    with LoopbackServer(answers) as server:
+    with LoopbackServer(answers, on_request=answers.observe) as server:
         yield plugin.connector_connect(Settings(token=Secret("t"), base_url=f"{server.url}/scim-v2"), http)
     http.close()
 
@@ -145,28 +129,28 @@ def listed(*rows: dict[str, Any], total: int = 0) -> dict[str, Any]:
 USER = {"id": "1", "userName": "ada@example.com", "active": True}
 
 
-def test_p10_a_check_asks_for_one_user(answers: Answers, client: Workspace) -> None:
+def test_p10_a_check_asks_for_one_user(answers: FixedReply, client: WhimsicalClient) -> None:
     """One request, for one row."""
     answers.say(200, listed({**USER, URN: {"editor": True}}, total=60))
     findings = plugin.connector_check(client)
-    assert answers.asked == ["/scim-v2/Users?startIndex=1&count=1"]
+    assert answers.seen == [("GET", "/scim-v2/Users?startIndex=1&count=1", None)]
     assert levels(findings) == {"reachable": "ok", "credentials": "ok", "users": "ok", "roles": "ok"}
     assert "60" in findings[2].message
 
 
-def test_p19_an_unreadable_role_is_a_finding(answers: Answers, client: Workspace) -> None:
+def test_p19_an_unreadable_role_is_a_finding(answers: FixedReply, client: WhimsicalClient) -> None:
     """Nobody outside Whimsical knows whether the role is shown: the administrator learns it here."""
     answers.say(200, listed(USER))
     assert levels(plugin.connector_check(client))["roles_unreadable"] == "warning"
 
 
-def test_an_unreadable_user_is_a_finding(answers: Answers, client: Workspace) -> None:
+def test_an_unreadable_user_is_a_finding(answers: FixedReply, client: WhimsicalClient) -> None:
     """So is a row that makes no sense."""
     answers.say(200, listed({"id": "1"}))
     assert levels(plugin.connector_check(client))["unreadable_user"] == "warning"
 
 
-def test_an_empty_workspace_is_a_finding_and_no_failure(answers: Answers, client: Workspace) -> None:
+def test_an_empty_workspace_is_a_finding_and_no_failure(answers: FixedReply, client: WhimsicalClient) -> None:
     """It may be new."""
     answers.say(200, {"totalResults": 0})
     assert levels(plugin.connector_check(client)) == {"reachable": "ok", "credentials": "ok", "empty": "warning"}
@@ -185,7 +169,7 @@ def test_an_empty_workspace_is_a_finding_and_no_failure(answers: Answers, client
     ],
 )
 def test_p06_p47_p72_what_is_wrong_and_what_to_do(
-    answers: Answers, client: Workspace, status: int, body: Any, code: str, word: str
+    answers: FixedReply, client: WhimsicalClient, status: int, body: Any, code: str, word: str
 ) -> None:
     """One error finding, its code the error's, with a hint that names the likely cause."""
     answers.say(status, body)
@@ -196,7 +180,7 @@ def test_p06_p47_p72_what_is_wrong_and_what_to_do(
 
 def test_a_workspace_that_cannot_be_reached_is_a_finding() -> None:
     """A refused connection ends the check with a hint."""
-    with LoopbackServer(Answers()) as server:
+    with LoopbackServer(FixedReply()) as server:
         url = server.url
     http = HttpClient(clock=FakeClock())
     client = plugin.connector_connect(Settings(token=Secret("t"), base_url=url), http)

@@ -13,9 +13,9 @@ import pytest
 from attrs import evolve
 from chaos import schedule as schedules
 from chaos.operations import DEEDS, perform
-from chaos.oracle import Doubt, Outcome, judge
+from chaos.oracle import Doubt, SyncOutcome, judge
 from chaos.running import run_all
-from chaos.schedule import OPERATIONS, SYNC, Schedule, Struck, candidates, play
+from chaos.schedule import OPERATIONS, SYNC, ChaosSchedule, Struck, candidates, play
 from chaos.stage import Ledger, Picture, Stage, State
 from chaos.syncing import recover, sync
 
@@ -43,14 +43,14 @@ def test_schedules_cover_the_catalogue() -> None:
     """Every fault that a sync or an operation can meet is drawn sooner or later, and schedules follow from the seed."""
     met = set(candidates(SYNC)).union(*(candidates(deed.kinds) for deed in OPERATIONS.values()))
     assert met == {name for name, about in CATALOGUE.items() if not about.provoked}
-    assert {struck.name for seed in range(5000) for struck in Schedule.of(seed).faults} == met
-    assert [Schedule.of(seed) for seed in range(50)] == [Schedule.of(seed) for seed in range(50)]
+    assert {struck.name for seed in range(5000) for struck in ChaosSchedule.of(seed).faults} == met
+    assert [ChaosSchedule.of(seed) for seed in range(50)] == [ChaosSchedule.of(seed) for seed in range(50)]
 
 
 def test_a_schedule_plays_the_same_again(stage: Stage) -> None:
     """With one worker, a seed gives the same outcome and strikes the same faults as often."""
     chosen = [
-        s for s in map(Schedule.of, range(400)) if s.workers == 1 and not any("drips" in f.name for f in s.faults)
+        s for s in map(ChaosSchedule.of, range(400)) if s.workers == 1 and not any("drips" in f.name for f in s.faults)
     ]
     for schedule in chosen[:12]:
         first, second = play(stage, schedule), play(stage, schedule)
@@ -77,7 +77,7 @@ def test_the_program_prints_its_figures() -> None:
 # -- the oracle would notice -------------------------------------------------------------------------------------------
 
 ADA, BOB = State("ada@example.com", "enabled", "editor"), State("bob@example.com", "enabled", "viewer")
-COMPLETE, INCOMPLETE = Outcome(status="complete"), Outcome(status="incomplete", reason="the total changed")
+COMPLETE, INCOMPLETE = SyncOutcome(status="complete"), SyncOutcome(status="incomplete", reason="the total changed")
 
 
 def ledger() -> Ledger:
@@ -89,7 +89,7 @@ def ledger() -> Ledger:
 
 
 BOTH: Picture = {"ada": ADA, "bob": BOB}
-PLANTED: dict[str, tuple[Picture | None, Picture | None, Outcome, str]] = {
+PLANTED: dict[str, tuple[Picture | None, Picture | None, SyncOutcome, str]] = {
     "missing": (None, {"ada": ADA}, COMPLETE, "missing in a complete picture"),
     "invented": (None, {**BOTH, "eve": ADA}, COMPLETE, "never existed"),
     "invented, incomplete": (BOTH, {**BOTH, "eve": ADA}, INCOMPLETE, "never existed"),
@@ -102,19 +102,24 @@ PLANTED: dict[str, tuple[Picture | None, Picture | None, Outcome, str]] = {
     "failed, and published": (
         BOTH,
         {"ada": ADA},
-        Outcome(status="failed", reason="it broke"),
+        SyncOutcome(status="failed", reason="it broke"),
         "without being published",
     ),
-    "held, and published": (BOTH, {"ada": ADA}, Outcome(status="held", reason="too many"), "without being published"),
+    "held, and published": (
+        BOTH,
+        {"ada": ADA},
+        SyncOutcome(status="held", reason="too many"),
+        "without being published",
+    ),
     "no picture": (BOTH, None, COMPLETE, "there is no picture"),
-    "no reason": (BOTH, BOTH, Outcome(status="incomplete"), "without a reason"),
+    "no reason": (BOTH, BOTH, SyncOutcome(status="incomplete"), "without a reason"),
     "a reason of Python's": (
         BOTH,
         BOTH,
-        Outcome(status="failed", reason="KeyError('x') at Traceback"),
+        SyncOutcome(status="failed", reason="KeyError('x') at Traceback"),
         "person's words",
     ),
-    "a reason that steers": (BOTH, BOTH, Outcome(status="failed", reason="all \x1b[2J well"), "not fit to be read"),
+    "a reason that steers": (BOTH, BOTH, SyncOutcome(status="failed", reason="all \x1b[2J well"), "not fit to be read"),
 }
 
 
@@ -155,8 +160,8 @@ def test_it_turns_red_where_the_guard_is_gone_and_everybody_ends(stage: Stage, m
     assert sum("without proof" in violation for violation in run.violations) == 8
 
 
-def forgetting(seed: int) -> Schedule:
-    return Schedule(
+def forgetting(seed: int) -> ChaosSchedule:
+    return ChaosSchedule(
         seed=seed, people=8, page_size=5, workers=1, synced=True,
         faults=(Struck(name="p14_members_hidden", skip=0, times=None),),
     )  # fmt: skip
@@ -169,7 +174,7 @@ def test_an_error_that_is_not_ours_is_told(stage: Stage, monkeypatch: pytest.Mon
         raise KeyError("nobody caught this")
 
     monkeypatch.setattr(schedules, "sync", broken)
-    seed = next(seed for seed in range(100) if Schedule.of(seed).deed is None)
+    seed = next(seed for seed in range(100) if ChaosSchedule.of(seed).deed is None)
     summary = run_all([seed])
     assert len(summary.failures) == 1
     assert "nobody caught this" in summary.failures[0] and f"--seed {seed} --schedules 1" in summary.failures[0]
@@ -191,15 +196,15 @@ def test_a_schedule_that_hangs_ends_the_program_and_is_named() -> None:
 def test_a_failing_schedule_is_made_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed has no fault and no change that the failure does not need."""
 
-    def guilty(stage: Stage, schedule: Schedule) -> Any:
+    def guilty(stage: Stage, schedule: ChaosSchedule) -> Any:
         wrong = ("it was the second one",) if any(f.name == "p72_401" for f in schedule.faults) else ()
-        return schedules.Run(schedule=schedule, outcome="failed", fired={}, violations=wrong)
+        return schedules.ChaosRun(schedule=schedule, outcome="failed", fired={}, violations=wrong)
 
-    full = Schedule(
+    full = ChaosSchedule(
         seed=7, people=8, page_size=5, workers=1, synced=True, earlier=(("join", 0.5),), meanwhile=((1, "leave", 0.5),),
         faults=tuple(Struck(name=name, skip=0, times=None) for name in ("p12_total_absent", "p72_401", "p72_403")),
     )  # fmt: skip
-    monkeypatch.setattr(Schedule, "of", lambda seed: full)
+    monkeypatch.setattr(ChaosSchedule, "of", lambda seed: full)
     monkeypatch.setattr("chaos.running.play", guilty)
     (told,) = run_all([7]).failures
     assert "p72_401" in told and "p72_403" not in told and "p12" not in told and "join" not in told

@@ -8,10 +8,10 @@ from connector_core.errors import ApplicationError, CredentialsRefused
 from connector_core.model import Finding
 from connector_core.scim import paging
 from connector_core_whimsical import users
-from connector_core_whimsical.client import Workspace
+from connector_core_whimsical.client import WhimsicalClient
 
 
-def findings(workspace: Workspace) -> list[Finding]:
+def findings(workspace: WhimsicalClient) -> list[Finding]:
     """One request for one user: asking for none is refused by some and unlimited for others (P10).
 
     What went wrong is a finding whose code is the error's.

@@ -24,15 +24,15 @@ _HINTS = {
 
 
 @frozen
-class Workspace:
+class WhimsicalClient:
     """One Whimsical workspace."""
 
     scim: ScimClient
     settings: Settings
 
 
-def connect(settings: Settings, http: HttpClient) -> Workspace:
+def connect(settings: Settings, http: HttpClient) -> WhimsicalClient:
     """Raises `ConfigurationError` for a token or an address that cannot be right; makes no request."""
     if settings.requests_per_second:
         http.set_rate(settings.requests_per_second)
-    return Workspace(ScimClient(http, settings.base_url, bearer(settings.token), hints=_HINTS), settings)
+    return WhimsicalClient(ScimClient(http, settings.base_url, bearer(settings.token), hints=_HINTS), settings)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 
-class Person(NamedTuple):
+class SandboxPerson(NamedTuple):
     """One line of the table below. A person without names has only an address."""
 
     login: str
@@ -15,11 +15,11 @@ class Person(NamedTuple):
     family_name: str | None
 
 
-def people() -> Iterator[Person]:
+def people() -> Iterator[SandboxPerson]:
     """Everybody, in the order in which they joined."""
     for line in _TABLE.strip().splitlines():
         login, role, given, family = (cell.strip() for cell in line.split("|"))
-        yield Person(login, role == "editor", given or None, family or None)
+        yield SandboxPerson(login, role == "editor", given or None, family or None)
 
 
 _TABLE = """

@@ -20,7 +20,7 @@ from connector_core.model import (
 )
 from connector_core.scim import paging
 from connector_core_whimsical import checking, provisioning, roles, users
-from connector_core_whimsical.client import Workspace, connect
+from connector_core_whimsical.client import WhimsicalClient, connect
 from connector_core_whimsical.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def connector_manifest(settings: Settings | None) -> Manifest:
 
 
 @hookimpl
-def connector_connect(settings: Settings, http: HttpClient) -> Workspace:
+def connector_connect(settings: Settings, http: HttpClient) -> WhimsicalClient:
     return connect(settings, http)
 
 
 @hookimpl
-def connector_check(client: Workspace) -> list[Finding]:
+def connector_check(client: WhimsicalClient) -> list[Finding]:
     return checking.findings(client)
 
 
@@ -72,21 +72,21 @@ def connector_check(client: Workspace) -> list[Finding]:
 
 
 @hookimpl
-def sync_page(client: Workspace, cursor: Cursor | None) -> Page:
+def sync_page(client: WhimsicalClient, cursor: Cursor | None) -> Page:
     if cursor is None:
         return roles.page(client.settings.viewer_revoke, next=(paging.first(users.STREAM),))
     return users.listed(client, cursor)
 
 
 @hookimpl
-def sync_resource(client: Workspace, resource: Resource) -> Page | None:
+def sync_resource(client: WhimsicalClient, resource: Resource) -> Page | None:
     if resource.type == "role":
         return roles.one(resource.key)
     return users.one(client, resource.key)
 
 
 @hookimpl
-def find_account(client: Workspace, login: str) -> Page:
+def find_account(client: WhimsicalClient, login: str) -> Page:
     return users.by_login(client, login)
 
 
@@ -94,27 +94,27 @@ def find_account(client: Workspace, login: str) -> Page:
 
 
 @hookimpl
-def provision_create_account(client: Workspace, account: NewAccount) -> Outcome:
+def provision_create_account(client: WhimsicalClient, account: NewAccount) -> Outcome:
     return provisioning.create(client, account)
 
 
 @hookimpl
-def provision_delete_account(client: Workspace, resource: Resource) -> Outcome:
+def provision_delete_account(client: WhimsicalClient, resource: Resource) -> Outcome:
     return provisioning.delete(client, resource.key)
 
 
 @hookimpl
-def provision_enable_account(client: Workspace, resource: Resource) -> Outcome:
+def provision_enable_account(client: WhimsicalClient, resource: Resource) -> Outcome:
     return provisioning.enable(client, resource.key)
 
 
 @hookimpl
-def provision_grant(client: Workspace, grant: Grant) -> Outcome:
+def provision_grant(client: WhimsicalClient, grant: Grant) -> Outcome:
     return provisioning.grant(client, grant)
 
 
 @hookimpl
-def provision_revoke(client: Workspace, grant: Grant) -> Outcome:
+def provision_revoke(client: WhimsicalClient, grant: Grant) -> Outcome:
     return provisioning.revoke(client, grant)
 
 

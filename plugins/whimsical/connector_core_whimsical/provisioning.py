@@ -8,12 +8,12 @@ from connector_core.errors import GuardRefused
 from connector_core.model import Grant, Json, Key, NewAccount, Outcome, Page
 from connector_core.scim import replace
 from connector_core_whimsical import roles, users
-from connector_core_whimsical.client import Workspace
+from connector_core_whimsical.client import WhimsicalClient
 
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 
-def create(workspace: Workspace, account: NewAccount) -> Outcome:
+def create(workspace: WhimsicalClient, account: NewAccount) -> Outcome:
     """POST. Without a role asked for none is sent, and the workspace's default applies (W8)."""
     document = workspace.scim.create(users.ENDPOINT, _document(account))
     after = None if document is None else _after({"userName": account.login, **document})
@@ -23,23 +23,23 @@ def create(workspace: Workspace, account: NewAccount) -> Outcome:
     return Outcome(after=after, verified=held and after.resources[0].status == "enabled")
 
 
-def delete(workspace: Workspace, user: Key) -> Outcome:
+def delete(workspace: WhimsicalClient, user: Key) -> Outcome:
     """DELETE. That they are gone, only a read can show (P55); so a 404 is an error, and for the host to judge (P54)."""
     workspace.scim.delete(users.ENDPOINT, user.id)
     return Outcome()
 
 
-def enable(workspace: Workspace, user: Key) -> Outcome:
+def enable(workspace: WhimsicalClient, user: Key) -> Outcome:
     """PATCH ``active: true``."""
     return _set_active(workspace, user, True)
 
 
-def grant(workspace: Workspace, wanted: Grant) -> Outcome:
+def grant(workspace: WhimsicalClient, wanted: Grant) -> Outcome:
     """PATCH ``editor``. A role is absolute: it takes the place of the other one."""
     return _set_editor(workspace, wanted.principal, roles.is_editor(wanted.entitlement))
 
 
-def revoke(workspace: Workspace, held: Grant) -> Outcome:
+def revoke(workspace: WhimsicalClient, held: Grant) -> Outcome:
     """Editor falls back to Viewer. A member without any role is no member: revoking Viewer deactivates (W17)."""
     if roles.is_editor(held.entitlement):
         return _set_editor(workspace, held.principal, False)
@@ -48,19 +48,19 @@ def revoke(workspace: Workspace, held: Grant) -> Outcome:
     return _set_active(workspace, held.principal, False)
 
 
-def _set_editor(workspace: Workspace, user: Key, editor: bool) -> Outcome:
+def _set_editor(workspace: WhimsicalClient, user: Key, editor: bool) -> Outcome:
     flag = roles.EDITOR_FLAG
     after = _patch(workspace, user, flag.attribute, editor, urn=flag.urn)
     return Outcome(after=after, verified=after is not None and roles.grant(editor, user) in after.grants)
 
 
-def _set_active(workspace: Workspace, user: Key, active: bool) -> Outcome:
+def _set_active(workspace: WhimsicalClient, user: Key, active: bool) -> Outcome:
     after = _patch(workspace, user, "active", active)
     wanted = "enabled" if active else "disabled"
     return Outcome(after=after, verified=after is not None and after.resources[0].status == wanted)
 
 
-def _patch(workspace: Workspace, user: Key, attribute: str, value: Json, urn: str | None = None) -> Page | None:
+def _patch(workspace: WhimsicalClient, user: Key, attribute: str, value: Json, urn: str | None = None) -> Page | None:
     body = replace(workspace.settings.patch_style, attribute, value, urn=urn)
     document = workspace.scim.patch(users.ENDPOINT, user.id, body)
     after = None if document is None else _after(document)

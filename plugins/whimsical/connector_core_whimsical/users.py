@@ -12,7 +12,7 @@ from connector_core.model import Cursor, Json, Key, Page, Resource, Status
 from connector_core.scim import ScimRow, existing, find, paging, read_rows
 from connector_core.scim.reading import PersonName, display_name, email, person_name, to_bool
 from connector_core_whimsical import roles
-from connector_core_whimsical.client import Workspace
+from connector_core_whimsical.client import WhimsicalClient
 
 ENDPOINT = "Users"
 STREAM = "users"
@@ -20,20 +20,20 @@ STREAM = "users"
 _STATUS: dict[bool | None, Status] = {True: "enabled", False: "disabled", None: "unknown"}  # P32: missing is unknown
 
 
-class User(NamedTuple):
+class Member(NamedTuple):
     """A member as listed. ``editor`` is None where the role cannot be read."""
 
     resource: Resource
     editor: bool | None
 
 
-def listed(workspace: Workspace, cursor: Cursor) -> Page:
+def listed(workspace: WhimsicalClient, cursor: Cursor) -> Page:
     """The page of the listing at ``cursor``."""
     reading = paging.read(workspace.scim, ENDPOINT, cursor, count=workspace.settings.page_size)
     return evolve(page(reading.rows), next=reading.next, total=reading.total, span=reading.span)
 
 
-def one(workspace: Workspace, user: Key) -> Page | None:
+def one(workspace: WhimsicalClient, user: Key) -> Page | None:
     """A user as they are now; None where it is proven that there is none (P55)."""
     row = existing(workspace.scim, ENDPOINT, user.id)
     if row is None:
@@ -44,7 +44,7 @@ def one(workspace: Workspace, user: Key) -> Page | None:
     return found
 
 
-def by_login(workspace: Workspace, login: str) -> Page:
+def by_login(workspace: WhimsicalClient, login: str) -> Page:
     """The user whose userName is ``login`` in any case; an empty page where there is none."""
     wanted = login.strip().lower()  # W15
     row = find(workspace.scim, ENDPOINT, "userName", wanted, count=workspace.settings.page_size)
@@ -75,7 +75,7 @@ def page(rows: Sequence[Json]) -> Page:
     )
 
 
-def read(row: ScimRow, id: str) -> User:
+def read(row: ScimRow, id: str) -> Member:
     """One row; raises `RowRejected` for one without a userName, which RFC 7643 section 4.1.1 requires."""
     login = row.text("userName")
     if login is None:
@@ -90,7 +90,7 @@ def read(row: ScimRow, id: str) -> User:
         status=_STATUS[row.flag("active")],
         profile=_profile(row, name),
     )
-    return User(resource, _editor(row))
+    return Member(resource, _editor(row))
 
 
 def _editor(row: ScimRow) -> bool | None:
