@@ -16,11 +16,14 @@ _RESET_HEADERS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 def asked_wait(status: int, headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that a 429 or 503 asks us to wait, or None where it names no time that can be understood.
 
-    A 429 without ``Retry-After`` may say it in a rate limit header; on a 503 those describe something else.
+    A 429 without ``Retry-After`` may say it in a rate limit header; on a 503 those describe something else. A moment
+    counts from the reply's own ``Date``, since the server's clock and ours may differ; from ``now`` where it has none.
     """
     if status not in (429, 503):
         return None
     names = ("Retry-After", *_RESET_HEADERS) if status == 429 else ("Retry-After",)
+    sent = _from_http_date(headers.get("Date") or "")
+    now = now if sent is None else _timestamp(sent)
     waits = (parse_retry_after(headers.get(name), now) for name in names)
     return next((wait for wait in waits if wait is not None), None)
 

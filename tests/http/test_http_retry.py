@@ -148,6 +148,34 @@ def test_p61_a_date_is_waited_for() -> None:
     assert 30 <= sum(clock.sleeps) <= 33
 
 
+@pytest.mark.parametrize("header", ["Retry-After", "X-RateLimit-Reset", "RateLimit-Reset"])
+@pytest.mark.parametrize("ahead", [-3600.0, 7.0, 3600.0, 86_400.0])
+@pytest.mark.parametrize("written", ["date", "epoch", "milliseconds"])
+def test_p61_a_moment_is_read_by_the_clock_of_the_server(header: str, ahead: float, written: str) -> None:
+    """Thirty seconds by the reply's own ``Date`` are thirty seconds, however wrong either clock is."""
+    clock = FakeClock()
+    now = clock.now() + ahead
+    ways = {
+        "date": formatdate(now + 30, usegmt=True),
+        "epoch": str(int(now + 30)),
+        "milliseconds": str(int(now + 30) * 1000),
+    }
+    headers = {header.replace("-", "_"): ways[written], "Date": formatdate(now, usegmt=True)}
+    with serving(reply(429, **headers), reply()) as server, using(clock) as client:
+        client.request("GET", server.url)
+    assert 29 <= sum(clock.sleeps) <= 33
+
+
+@pytest.mark.parametrize("date", ["yesterday", "Fri, 99 Jan 2027 08:01:00 GMT", ""])
+def test_p61_a_date_that_is_none_is_not_counted_from(date: str) -> None:
+    """Without a ``Date`` that can be read, a moment counts from this machine's clock."""
+    clock = FakeClock()
+    moment = formatdate(clock.now() + 30, usegmt=True)
+    with serving(reply(429, Retry_After=moment, Date=date), reply()) as server, using(clock) as client:
+        client.request("GET", server.url)
+    assert 29 <= sum(clock.sleeps) <= 33
+
+
 def test_p61_a_reset_header_means_nothing_on_a_503() -> None:
     """A rate limit header on another status does not make anybody wait."""
     clock = FakeClock()
