@@ -274,8 +274,8 @@ class Outcome:
     """What a write was answered with.
 
     ``after``: the resource and its grants as the reply itself showed them, or None where it showed nothing.
-    ``verified``: whether that reply already proves the wish fulfilled. ``pending``: accepted, and to be completed by
-    somebody else, such as an invitation.
+    ``verified``: whether that reply already proves the wish fulfilled. ``pending``: accepted, and to be completed
+    later (202) or by a person, as an invitation is; the host sees a reply with the status 202 without being told.
     """
 
     after: Page | None = None

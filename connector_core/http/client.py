@@ -69,6 +69,8 @@ class HttpClient:
         """Sent so far, repetitions included."""
         self.refused = 0
         """Of these, how many were answered 429."""
+        self.accepted = 0
+        """Writes that were answered 202: the application will carry them out, or already has."""
         self._mask = Mask(secret.reveal() for secret in secrets)
         self._policy = policy
         self._clock = clock
@@ -144,7 +146,10 @@ class HttpClient:
             reads=reads_by_method(method) if reads is None else reads,
             for_token=self._authentication.is_asking,
         )
-        return self._concluded(call, self._insist(call))
+        response = self._concluded(call, self._insist(call))
+        with self._counting:
+            self.accepted += response.status == 202 and not call.reads and not call.for_token
+        return response
 
     # -- the loop of attempts ----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from connector_core.connectors.session import Session
 from connector_core.errors import ApplicationError, NotFound, OperationRefused, Unsupported, UsageError
@@ -102,8 +102,10 @@ class Accounts:
     # -- writing -------------------------------------------------------------------------------------------
 
     def write(self, wish: DesiredState, on_write: Callable[[Request], None]) -> Outcome:
-        """Have the connector bring about the wish, with one request."""
-        return self.calls(lambda: self._hook(wish), on_write)
+        """Have the connector bring about the wish, with one request; ``pending`` where it was answered 202."""
+        accepted = self.session.http.accepted
+        outcome = self.calls(lambda: self._hook(wish), on_write)
+        return evolve(outcome, pending=outcome.pending or self.session.http.accepted > accepted)
 
     def _hook(self, wish: DesiredState) -> Outcome:
         connector, client, key = self.session.connector, self.session.client, wish.key

@@ -25,10 +25,14 @@ _LATER = (Unreachable, RateLimited)  # the others would be answered no better
 
 @frozen(kw_only=True)
 class Settler:
-    """``settle_after``: seconds for which a lost creation may still turn up before it counts as failed."""
+    """``settle_after``: seconds for which a lost creation may still turn up before it counts as failed.
+
+    ``accepted_for``: seconds within which what was accepted (202) may still be carried out.
+    """
 
     verifier: Verifier
     settle_after: float = 60.0
+    accepted_for: float = 7 * 86_400.0
 
     def settle(self, is_alive: Callable[[str], bool]) -> list[Operation]:
         """End what can be ended; what cannot be read now stays for the next time. Sends nothing but reads.
@@ -47,6 +51,8 @@ class Settler:
                 break
             except ConnectorCoreError:
                 continue
+            if ending.state == entry.state:  # nothing new
+                continue
             settled.append(self.verifier.book.end(entry.id, _wish(entry), ending))
         return settled
 
@@ -56,13 +62,16 @@ class Settler:
             return OperationResult(
                 state="failed", error=ApplicationError("the program ended before the request was sent")
             )
+        seen = _CARRIED_OUT if entry.accepted else _SEEN
         found = verifier.accounts.listed(wish) if wish.kind == "create_account" else verifier.accounts.read(wish)
         wish = wish.named(found)
         so = wish.is_satisfied(found)
         if so and wish.is_achieved(found) is None:
-            return verifier.as_wished(wish, AccountState(), found, _SEEN, "what they hold cannot be read back")
+            return verifier.as_wished(wish, AccountState(), found, seen, "what they hold cannot be read back")
         if so:
-            return verifier.done(wish, _before(entry), found, _SEEN)
+            return verifier.done(wish, _before(entry), found, seen)
+        if entry.accepted:
+            return self._accepted(entry, wish, found)
         if so is None:  # sending it again does no harm, taking it as done might
             return _failed("the answer was lost, and what they hold cannot be read", found)
         if entry.kind == "create_account" and self._may_turn_up(entry):
@@ -77,8 +86,17 @@ class Settler:
             return wish
         return evolve(wish, invited=account)
 
+    def _accepted(self, entry: OpenOperation, wish: DesiredState, found: AccountState) -> OperationResult:
+        if self._age(entry) < self.accepted_for:
+            return self.verifier.accepted(wish)
+        days = round(self.accepted_for / 86_400)
+        return _failed(f"the application accepted it, and has not carried it out within {days} days", found)
+
     def _may_turn_up(self, entry: OpenOperation) -> bool:
-        return abs(self.verifier.clock.now() - (entry.sent or 0.0)) < self.settle_after
+        return self._age(entry) < self.settle_after
+
+    def _age(self, entry: OpenOperation) -> float:
+        return abs(self.verifier.clock.now() - (entry.sent or 0.0))
 
 
 def _failed(why: str, found: AccountState) -> OperationResult:
@@ -101,4 +119,5 @@ def _before(entry: OpenOperation) -> AccountState:
     return AccountState(resource=Resource(type=entry.key.type, id=entry.key.id), held=entry.held)
 
 
+_CARRIED_OUT = "the application had only accepted it; by now it shows that it was done"
 _SEEN = "the answer was lost; the application shows that it was done"

@@ -37,6 +37,12 @@ class NotCarriedOut(ApplicationError):
     code = "not_carried_out"
 
 
+class Accepted(ApplicationError):
+    """The application answered that it will carry it out (202), and has not done so yet."""
+
+    code = "accepted"
+
+
 @frozen(kw_only=True)
 class Verifier:
     """Finds out what became of a write.
@@ -73,7 +79,9 @@ class Verifier:
         so = wish.is_achieved(after)
         if so is None:
             return self.as_wished(wish, before, after, "what they hold cannot be read back")
-        return self.done(wish, before, after) if so else self._not_carried_out(wish, after)
+        if so:
+            return self.done(wish, before, after)
+        return self.accepted(wish) if outcome.pending else self._not_carried_out(wish, after)
 
     def _shown(self, wish: DesiredState, outcome: Outcome) -> AccountState:
         """The account in the reply; a reply that shows another one, or half of one, shows nothing."""
@@ -94,6 +102,14 @@ class Verifier:
                 return found
             self.clock.sleep(min(pause, left), self.accounts.calls.cancel)
             pause *= 2
+
+    def accepted(self, wish: DesiredState) -> OperationResult:
+        """Under way in the application: later reads find out when it is done."""
+        error = Accepted(
+            f"the application accepted it, and {wish.label} is still as before: it may be carried out later",
+            hint="the next command or sync looks again; nothing has to be sent a second time",
+        )
+        return OperationResult(state="unknown", error=error)
 
     def _not_carried_out(self, wish: DesiredState, after: AccountState) -> OperationResult:
         error = NotCarriedOut(

@@ -58,7 +58,10 @@ class JournalDraft:
 
 @frozen(kw_only=True)
 class OpenOperation:
-    """A row of the journal without a known end. ``sent`` is in seconds since 1970, or None; ``held``: before it."""
+    """A row of the journal without a known end. ``sent`` is in seconds since 1970, or None; ``held``: before it.
+
+    ``accepted``: the application answered that it will carry it out (202).
+    """
 
     id: int
     kind: OperationKind
@@ -71,6 +74,7 @@ class OpenOperation:
     held: frozenset[EntitlementKey]
     sent: float | None
     holder: str
+    accepted: bool = False
 
 
 class Journal:
@@ -313,4 +317,5 @@ def _entry(row: sqlite3.Row) -> OpenOperation:
         wanted=from_json(json.loads(row["wanted"]), NewAccount, what="journal") if row["wanted"] else None,
         held=frozenset(map(EntitlementKey.parse, before.get("held", ()))), holder=row["holder"],
         sent=datetime.fromisoformat(row["sent"]).timestamp() if row["sent"] else None,
+        accepted=bool(row["error"]) and json.loads(row["error"])["code"] == "accepted",
     )  # fmt: skip
