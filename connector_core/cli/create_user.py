@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,7 @@ from connector_core.cli.program import Command, Options
 from connector_core.cli.prompts import confirmation
 from connector_core.cli.signals import interruptible
 from connector_core.cli.table import Column, print_table
-from connector_core.errors import ApplicationError, ConnectorCoreError, GuardRefused
+from connector_core.errors import ApplicationError, ConnectorCoreError
 from connector_core.model import Operation
 
 if TYPE_CHECKING:
@@ -139,18 +138,17 @@ def operations(options: Options, connection: str, user: str | None, limit: int) 
 
 
 def _operate(options: Options, connection: str, ask: Ask, terms: Any) -> int:
-    """Look with a dry run, say what it costs, and do it."""
+    """Do it, or show what it would send; on the way, say what it costs, and ask where that is needed."""
     if not terms["yes"]:
         terms["confirm"] = confirmation(options)
     with options.host() as host, interruptible(host.cancel):
         asked = host.connection(connection)
+
+        def on_planned(planned: Operation) -> None:
+            _tell_costs(host.capabilities(asked.config.connector).manifest.entitlements, planned)
+
         try:
-            with nullcontext() if terms["dry_run"] else suppress(GuardRefused):  # the journal keeps the second refusal
-                operation = ask(asked, {**terms, "dry_run": True})
-                if operation.outcome == "changed":
-                    _tell_costs(host.capabilities(asked.config.connector).manifest.entitlements, operation)
-            if not terms["dry_run"]:
-                operation = ask(asked, terms)
+            operation = ask(asked, {**terms, "on_planned": on_planned})
         except ConnectorCoreError as error:
             if not isinstance(error.report, Operation) or (error.report.state == "refused" and not options.json):
                 raise
@@ -166,7 +164,7 @@ def _operate(options: Options, connection: str, ask: Ask, terms: Any) -> int:
 
 
 def _tell_costs(entitlements: Iterable[Entitlement], planned: Operation) -> None:
-    """Before a write that costs something, say so. ``planned`` comes from a dry run, so that something is written."""
+    """Before a write that costs something, say so."""
     role = (planned.resource_type, planned.role, planned.entitlement)
     for entitlement in entitlements:
         if planned.kind == "delete_account":

@@ -241,7 +241,8 @@ class Connection(Record):
                 if isinstance(error.report, Operation):
                     self._announce(error.report, engine)
                 raise
-            self._announce(operation, engine)
+            if operation.state != "planned":
+                self._announce(operation, engine)
         return operation
 
     @contextmanager

@@ -86,7 +86,7 @@ def _verifier(
 
 def _consent(terms: ChangeOptions) -> Consent:
     return Consent(
-        yes=terms.get("yes", False), confirm=terms.get("confirm"),
+        yes=terms.get("yes", False), confirm=terms.get("confirm"), on_planned=terms.get("on_planned"),
         include_protected=terms.get("include_protected", False),
     )  # fmt: skip
 

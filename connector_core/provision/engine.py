@@ -16,6 +16,7 @@ from connector_core.clock import Clock
 from connector_core.connectors.session import Session
 from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardRefused, Interrupted
 from connector_core.model import Operation, Request
+from connector_core.names import is_same
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.calls import WriteAhead
 from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
@@ -91,11 +92,30 @@ class Provisioner:
                 return self.unchanged(wish, found, reactivated=reactivated)
             wish.require_expected(found)
             loss = Loss.by(wish, found, self.accounts.entitlement)
-            self.guards.check(wish, found, loss, self.consent, dry=self.dry)
+            self.guards.check(wish, found, loss, self.consent)
+            self.announce_planned(wish, found)
+            asked = not self.dry and self.guards.confirm(wish, loss, self.consent)
         if self.dry:
             return self._shown(wish, found)
+        if asked:
+            return self._confirmed(wish, found, reactivated=reactivated)
         id = self.book.begin(wish, found, self.asked, reactivated=reactivated)
         return self._write(id, wish, found)
+
+    def _confirmed(self, wish: DesiredState, before: AccountState, *, reactivated: bool) -> Operation:
+        """Carry out what a person took the time to confirm, on the account that they were asked about.
+
+        :raises Differs: it is another one by now, or holds something else.
+        """
+        now = self.accounts.read(wish)
+        with self.noting_refusals(wish, now):
+            if now.there and not (is_same(now.login, before.login) and now.held == before.held):
+                raise Differs(
+                    f"{wish.label} was changed while the question waited for its answer; nothing was written",
+                    hint="the same command asks again",
+                )
+        sure = evolve(self, consent=evolve(self.consent, yes=True, on_planned=None))
+        return sure.carry_out(wish, now, reactivated=reactivated)
 
     @contextmanager
     def noting_refusals(self, wish: DesiredState, found: AccountState) -> Iterator[None]:
@@ -146,7 +166,17 @@ class Provisioner:
             return operation
         return self.book.end(id, wish, self.verifier.verify(wish, before, outcome))
 
-    # -- dry runs ------------------------------------------------------------------------------------------
+    # -- before a write, and instead of one ----------------------------------------------------------------------
+
+    def announce_planned(self, wish: DesiredState, found: AccountState, *, reactivated: bool = False) -> None:
+        """Say what is about to be written, to who wants to know."""
+        if self.consent.on_planned is not None:
+            self.consent.on_planned(evolve(self._changed(wish, found), reactivated=reactivated))
+
+    def _changed(self, wish: DesiredState, found: AccountState) -> Operation:
+        held = self.book.held(wish.key, found)
+        replaced = self.verifier.replaced(wish, held, self.verifier.wished(wish, held))
+        return self._planned(wish, found, OperationResult(state="done", outcome="changed", replaced=replaced))
 
     def _shown(self, wish: DesiredState, found: AccountState) -> Operation:
         """What a write would send."""
@@ -159,10 +189,7 @@ class Provisioner:
             self.accounts.write(wish, stop)
         except _Stopped as stopped:
             request = stopped.request
-        held = self.book.held(wish.key, found)
-        replaced = self.verifier.replaced(wish, held, self.verifier.wished(wish, held))
-        planned = self._planned(wish, found, OperationResult(state="done", outcome="changed", replaced=replaced))
-        return evolve(planned, request=request)
+        return evolve(self._changed(wish, found), request=request)
 
     def _planned(self, wish: DesiredState, found: AccountState, ending: OperationResult) -> Operation:
         role = wish.role

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.errors import GuardRefused
-from connector_core.model import Entitlement, EntitlementKey
+from connector_core.model import Entitlement, EntitlementKey, Operation
 from connector_core.provision.desired_state import AccountState, DesiredState
 
 Definitions = Callable[[EntitlementKey], Entitlement | None]
@@ -17,11 +17,15 @@ Definitions = Callable[[EntitlementKey], Entitlement | None]
 
 @frozen(kw_only=True)
 class Consent:
-    """What a person has agreed to. ``confirm`` is asked with a sentence where ``yes`` does not say so already."""
+    """What a person has agreed to. ``confirm`` is asked with a sentence where ``yes`` does not say so already.
+
+    ``on_planned`` is called with each operation before that, once no other guard refuses it.
+    """
 
     yes: bool = False
     include_protected: bool = False
     confirm: Callable[[str], bool] | None = None
+    on_planned: Callable[[Operation], None] | None = None
 
 
 @frozen(kw_only=True)
@@ -35,8 +39,8 @@ class Guards:
         """From the setting ``protected``, where the connector has one."""
         return cls(protected=frozenset(str(name).strip().casefold() for name in getattr(settings, "protected", ())))
 
-    def check(self, wish: DesiredState, found: AccountState, loss: Loss, consent: Consent, *, dry: bool) -> None:
-        """Refuse, or ask, before a write that takes something away.
+    def check(self, wish: DesiredState, found: AccountState, loss: Loss, consent: Consent) -> None:
+        """Refuse a write that takes away what no confirmation allows.
 
         :raises GuardRefused: with the switch that allows it, where one does.
         """
@@ -52,8 +56,20 @@ class Guards:
         if loss.takes and self.is_protected(wish, found) and not consent.include_protected:
             hint = "--include-protected overrides it, if that is meant"
             raise GuardRefused(f"{wish.label} is protected", hint=hint, guard="protected")
-        if loss.removes and not dry and not consent.yes:
-            self._ask(wish, entitlement, consent)
+
+    def confirm(self, wish: DesiredState, loss: Loss, consent: Consent) -> bool:
+        """Have a removal confirmed; whether a person had to be asked, which takes time.
+
+        :raises GuardRefused: it is not confirmed.
+        """
+        if not loss.removes or consent.yes:
+            return False
+        note = f" {loss.entitlement.note}" if loss.entitlement is not None and loss.entitlement.note else ""
+        if consent.confirm is not None and consent.confirm(f"This removes {wish.label} from the application.{note}"):
+            return True
+        refused = "was not confirmed" if consent.confirm is not None else "needs to be confirmed"
+        message = f"removing {wish.label} {refused}; nothing was changed"
+        raise GuardRefused(message, hint="--yes confirms it", guard="confirmation")
 
     def is_protected(self, wish: DesiredState, found: AccountState) -> bool:
         names = {wish.login, wish.key and wish.key.id}
@@ -64,14 +80,6 @@ class Guards:
     def covers(self, name: str) -> bool:
         """Whether that login, e-mail or id is protected."""
         return name.strip().casefold() in self.protected
-
-    def _ask(self, wish: DesiredState, entitlement: Entitlement | None, consent: Consent) -> None:
-        note = f" {entitlement.note}" if entitlement is not None and entitlement.note else ""
-        if consent.confirm is not None and consent.confirm(f"This removes {wish.label} from the application.{note}"):
-            return
-        refused = "was not confirmed" if consent.confirm is not None else "needs to be confirmed"
-        message = f"removing {wish.label} {refused}; nothing was changed"
-        raise GuardRefused(message, hint="--yes confirms it", guard="confirmation")
 
 
 @frozen(kw_only=True)

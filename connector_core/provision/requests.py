@@ -149,9 +149,10 @@ class Requests:
         with self.engine.noting_refusals(wish, found):
             wish.require_login(found)
             wish.require_expected(found)
-        engine = evolve(self.engine, consent=evolve(self.engine.consent, include_protected=True))
         needed = ["provision_enable_account", *(["provision_grant"] if wish.role is not None else [])]
-        engine.session.connector.require(*needed)
+        self.engine.session.connector.require(*needed)
+        self.engine.announce_planned(wish, found, reactivated=True)
+        engine = evolve(self.engine, consent=evolve(self.engine.consent, include_protected=True, on_planned=None))
         steps = [engine.carry_out(evolve(wish, kind="enable_account", entitlement=None, account=None), found)]
         if steps[0].state == "planned":
             return self._planned(wish, steps[0])

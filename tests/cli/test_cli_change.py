@@ -280,6 +280,19 @@ def test_a_removal_is_asked_about_on_a_terminal(bench: Bench, arguments: tuple[s
     assert "bob@example.com" not in bench.served.truth
 
 
+def test_a_command_looks_a_person_up_once(bench: Bench) -> None:
+    """The question is asked within the one operation, and its answer is for the account that it named."""
+    assert bench("grant", "whimsical", "editor", "bob@example.com").code == 0
+    assert sum("filter" in target for _, target in bench.served.asked) == 1
+    bench.served.asked.clear()
+    code, text = bench.answering(b"y\n", "delete-user", "whimsical", "cyd@example.com")
+    assert (code, text.count("[y/N]")) == (0, 1), text
+    assert sum("filter" in target for _, target in bench.served.asked) == 1
+    assert [row["kind"] for row in bench("operations", "whimsical", "--json").document["operations"]] == [
+        "delete_account", "grant"
+    ]  # fmt: skip
+
+
 def test_nothing_is_asked_with_json(bench: Bench) -> None:
     """A document is for scripts: refused, on a terminal, too."""
     code, text = bench.on_terminal("delete-user", "whimsical", "bob@example.com", "--json")
