@@ -14,9 +14,11 @@ from typing import Protocol, TypeVar
 from unicodedata import normalize
 
 from connector_core.errors import AmbiguousName, UsageError
+from connector_core.model import Key
 
 # NFC would turn each of these into a character of ASCII: the Kelvin sign, the Greek question mark, the Greek varia.
 _SINGLETONS = re.compile("([\u212a\u037e\u1fef])")
+_LONGEST = 100  # characters of a text that are shown in an error
 _DOTS = "\u3002\uff0e\uff61"  # what IDNA reads as a dot
 
 
@@ -51,7 +53,7 @@ def normalized(name: str) -> str:
     name = name.strip()
     if name.isascii():
         return name.lower()
-    local, at, domain = _lowered(name).rpartition("@")
+    local, at, domain = lowered(name).rpartition("@")
     return local + at + (_in_ascii(domain) if at else domain)
 
 
@@ -72,6 +74,12 @@ def fitting(text: str, accounts: Iterable[T], is_enabled: Callable[[T], bool]) -
     return found or [row for row in rows if is_same(row.email, text)]
 
 
+def key_in(text: str, types: Iterable[str]) -> Key | None:
+    """Return the key that a text of the form ``type:id`` names, where the type is one of these; else None."""
+    type, colon, id = text.strip().partition(":")
+    return Key(type, id) if colon and id and type in types else None
+
+
 def ambiguous(text: str, accounts: Iterable[Named]) -> AmbiguousName:
     """Return the error that says which accounts a text may mean, each with its id."""
     every = [f"{row.login or row.email or 'an account without a login'} (id {row.id})" for row in accounts]
@@ -86,22 +94,38 @@ def checked_address(text: str) -> str:
 
     :raises UsageError: it is no address, or holds a letter that only looks like one of ASCII.
     """
-    from email_validator import EmailNotValidError, validate_email
-
-    address = text.strip()
-    try:
-        validate_email(address, check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError as error:
-        raise UsageError(f"{text!r} is no e-mail address: {str(error).rstrip('.')}") from None
-    domain = address.rpartition("@")[2]
-    if "." not in domain.strip("."):
-        raise UsageError(f"{text!r} is no e-mail address: its domain has no dot")
-    if _SINGLETONS.search(address) or _turns_ascii(domain):
-        raise UsageError(f"{text!r} holds a letter that only looks like one of ASCII", hint="type the address anew")
+    address, shown = text.strip(), shorten(text)
+    if not address:
+        raise UsageError("there is no e-mail address")
+    if (why := _why_no_address(address)) is not None:
+        raise UsageError(f"{shown} is no e-mail address: {why}")
+    if _SINGLETONS.search(address) or "\u0130" in address or _turns_ascii(address.rpartition("@")[2]):
+        raise UsageError(f"{shown} holds a letter that only looks like one of ASCII", hint="type the address again")
     return address
 
 
-def _lowered(name: str) -> str:
+def _why_no_address(address: str) -> str | None:
+    """Why it is none. Domains that no public mail reaches, such as ``corp.local``, are those of logins all the same."""
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+    last = address.rpartition("@")[2].lower().rpartition(".")
+    if not last[0]:
+        return "its domain has no dot" if "@" in address else "it has no @"
+    reaches = f"{address}.example" if last[2] in SPECIAL_USE_DOMAIN_NAMES else address
+    try:
+        validate_email(reaches, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        return str(error).rstrip(".")
+    return None
+
+
+def shorten(text: str) -> str:
+    """Return a text in quotes, and of a long one the beginning."""
+    return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+
+
+def lowered(name: str) -> str:
+    """Return a name with its letters composed (NFC) and lower-cased, each where that gives one letter."""
     return _composed("".join(map(_lower, _composed(name))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -10,6 +11,7 @@ import click
 from connector_core.cli.output import minute, plural, print_json, say
 from connector_core.cli.program import CHANGES, Command, Options
 from connector_core.cli.table import Column, print_table
+from connector_core.errors import AmbiguousName
 from connector_core.model import AccessRow, Change, EntitlementKey, History, Picture
 
 _DAY = 86_400.0
@@ -27,7 +29,12 @@ def access(options: Options, connection: str, user: str | None, role: str | None
     """Show who has what."""
     with options.host() as host:
         asked = host.connection(connection)
-        picture, rows = asked.view(user=user, role=role, at=at)
+        try:
+            picture, rows = asked.view(user=user, role=role, at=at)
+        except AmbiguousName as error:
+            if not options.json and error.report:
+                _print_access([row for key in error.report for row in asked.access(user=str(key), role=role, at=at)])
+            raise
         paid = {entitlement.key for entitlement in asked.entitlements() if entitlement.paid}
     held = Counter(key for row in rows if (key := _key(row)) is not None)
     if options.json:
@@ -90,7 +97,7 @@ def history(options: Options, connection: str, user: str) -> None:
 # -- who has what ----------------------------------------------------------------------------------------------
 
 
-def _print_access(rows: tuple[AccessRow, ...]) -> None:
+def _print_access(rows: Sequence[AccessRow]) -> None:
     """One line a row; ``VIA`` only where something is inherited."""
     shape = [Column("USER", 20), Column("NAME", 12), Column("ROLE", 20), Column("STATUS"), Column("SINCE")]
     lines = [[row.user or row.user_id, row.name, _held(row), row.status, (row.since or "")[:10]] for row in rows]

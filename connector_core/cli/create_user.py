@@ -64,11 +64,6 @@ def create_user(
     **terms: Any,
 ) -> int:  # fmt: skip
     """Create an account; one that exists is left as it is."""
-    from connector_core.provision.people_file import LONGEST_EMAIL
-
-    name, at, domain = email.strip().partition("@")
-    if not (name and at and domain) or "@" in domain or len(email) > LONGEST_EMAIL:
-        raise click.BadParameter(f"{email!r} is no e-mail address", param_hint="EMAIL")
 
     def create(asked: Connection, terms: ChangeOptions) -> Operation:
         return asked.create_account(email, given_name=given_name, family_name=family_name, role=role, **terms)

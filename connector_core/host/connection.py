@@ -29,6 +29,7 @@ from connector_core.model import (
     OperationKind,
     SyncReport,
 )
+from connector_core.names import checked_address
 from connector_core.provision.options import ChangeOptions
 
 if TYPE_CHECKING:
@@ -115,14 +116,17 @@ class Connection(Record):
     ) -> Operation:  # fmt: skip
         """Have an account, enabled; one that exists is left as it is, a disabled one is enabled.
 
+        :param login: an e-mail address.
         :param role: as for `grant`; None takes the application's own default.
+        :raises UsageError: ``login`` is no address.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """
+        address = checked_address(login)
 
         def create(requests: Requests) -> Operation:
             wanted = requests.role(role) if role is not None else None
             account = NewAccount(
-                login=login.strip(), given_name=given_name, family_name=family_name, role=wanted, profile=profile or {}
+                login=address, given_name=given_name, family_name=family_name, role=wanted, profile=profile or {}
             )
             return requests.create(account)
 

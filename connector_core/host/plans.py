@@ -16,6 +16,7 @@ from connector_core.connectors.session import Session
 from connector_core.convert import to_json
 from connector_core.errors import GuardRefused, IncompleteError
 from connector_core.model import EntitlementKey, Json, Operation, SyncReport
+from connector_core.names import normalized
 from connector_core.provision.apply import ApplyReport, Line, carry_out, look_over
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.guards import Guards
@@ -62,9 +63,7 @@ def make_plan(
         known = {e.key for e in (*session.manifest.entitlements, *reader.entitlements())}
         people = read_people(path, lambda name: named(name, known))
         found = planning.compare(people, prune=prune, include_protected=include_protected)
-        logins = {person.login.casefold() for person in people}
-        touched = sum(1 for step in (*found.steps, *found.kept) if step.user.casefold() in logins)
-        unchanged = len(people) - touched
+        unchanged = found.unchanged
     else:
         found = planning.undo(_pasts(reader.applied(undo)), include_protected=include_protected)
     return Plan(
@@ -122,7 +121,7 @@ def apply_plan(
 
 def _came_back(reader: Reader, plan: Plan, id: str) -> bool:
     """Whether the last that was done to the account is that an apply enabled it, since the plan was made."""
-    last = next((o for o in reader.operations(user=id) if o.state != "refused"), None)
+    last = reader.last_operation(id)
     return (
         last is not None and last.kind == "enable_account" and last.state == "done" and last.apply is not None
         and (last.created or "") >= plan.created
@@ -133,7 +132,7 @@ def _pasts(applied: Iterable[tuple[Operation, Json]]) -> list[Past]:
     """How each account was before the first of these operations, and what the last one did; they come latest first."""
     pasts: dict[str, Past] = {}
     for operation, before in reversed(list(applied)):
-        name = (operation.user or operation.user_id or "").casefold()
+        name = normalized(operation.user or operation.user_id or "")
         past = pasts.get(name) or _before(operation, before if isinstance(before, dict) else {})
         key = _entitlement(operation, operation.role)
         granted = key if operation.kind == "grant" else past.granted

@@ -14,6 +14,7 @@
     requests.py  what a person asks for, as wishes: finding the account, coming back, steps
     holder.py    whether who began an operation still lives
     people_file.py  who should have what, from a CSV file
+    matching.py  which account of the picture a name means
     planner.py   what a plan has to do
     plan.py      a reviewed list of operations
     apply.py     carrying a plan out

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from attrs import evolve, field, frozen
 
 from connector_core.connectors.session import Session
-from connector_core.errors import ApplicationError, NotFound, OperationRefused, Unsupported, UsageError
+from connector_core.errors import ApplicationError, NotFound, OperationRefused, PluginError, Unsupported, UsageError
 from connector_core.model import Entitlement, EntitlementKey, Grant, Key, Outcome, Page, Request, Resource
 from connector_core.names import is_same
 from connector_core.provision.calls import Calls
-from connector_core.provision.desired_state import AccountState, DesiredState, is_called
+from connector_core.provision.desired_state import AccountState, DesiredState, meant
 from connector_core.store.journal import Journal
 
 
@@ -41,7 +41,10 @@ class Accounts:
     # -- reading -------------------------------------------------------------------------------------------
 
     def by_login(self, login: str) -> AccountState:
-        """The account of that login as a look-up gives it, in any case."""
+        """The account of that login as a look-up gives it.
+
+        :raises AmbiguousName: several accounts have it.
+        """
         page = self.calls(lambda: self.session.connector.find_account(self.session.client, login))
         self._learn(page.entitlements)
         return AccountState.called(page, self.type, login)
@@ -67,15 +70,52 @@ class Accounts:
             to be created may be asked for by an id that is none any more: the application itself refuses a second one.
         """
         found = self.by_login(login)
-        known = self.journal.known(self.type, login) if found.resource is None else None
-        if known is None:
+        shown = found.resource and found.resource.key
+        others = [account for account in self.journal.known(self.type, login) if account.key != shown]
+        return self._one_of(login, [found, *(self._known(a, login, proof and shown is None) for a in others)])
+
+    def meant(self, text: str) -> AccountState:
+        """The account that a text names, as the application has it now: by its login, its exact id, or its e-mail.
+
+        :raises AmbiguousName: it names several: one by its login and another by its id, or several by one name.
+        """
+        likely_first = (self._by_login, self._by_id) if "@" in text else (self._by_id, self._by_login)
+        found = self._one_of(text, [ask(text) for ask in likely_first])
+        if found.resource is not None:
             return found
+        return self._one_of(text, (self._known(a, text, True) for a in self.journal.known_by_email(self.type, text)))
+
+    def _by_login(self, text: str) -> AccountState:
+        return self.find(text, proof=True)
+
+    def _by_id(self, text: str) -> AccountState:
+        """The account of that id. Of an address, that it is one's id is learnt from the picture, where there is one."""
+        key = Key(self.type, text.strip())
+        if self.journal.was_known_id(key):
+            return self.by_key(key)
+        if "@" not in text:
+            return self.by_possible_id(key.id)
+        if self.journal.has_picture():
+            return AccountState()
+        try:
+            return self.by_possible_id(key.id)
+        except (ApplicationError, PluginError):  # no id is like that here
+            return AccountState()
+
+    def _known(self, known: Resource, name: str, proof: bool) -> AccountState:
+        """An account of the picture as it is now, where it still has that name."""
         found = self.by_key(known.key) if proof else self.by_possible_id(known.id)
         if found.resource is None:
             return AccountState.invited(known) if self.journal.is_invited(known) else found
-        if not any(is_called(name, login) for name in (found.resource.login, found.resource.email)):
+        if not (is_same(found.resource.login, name) or is_same(found.resource.email, name)):
             return AccountState()
         return found.pending() if known.status == "pending" else found
+
+    def _one_of(self, text: str, states: Iterable[AccountState]) -> AccountState:
+        """The one of these states that a text names."""
+        known = {state.resource.key: state for state in states if state.resource is not None}
+        found = meant(text, [state.resource for state in known.values() if state.resource is not None])
+        return known[found.key] if found is not None else AccountState()
 
     def read(self, wish: DesiredState) -> AccountState:
         """The account as it is now."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self
 
 from attrs import evolve, frozen
 
-from connector_core.errors import AmbiguousName, GuardRefused, ProtocolError
+from connector_core.errors import GuardRefused, ProtocolError
 from connector_core.model import EntitlementKey, Key, NewAccount, OperationKind, Page, Resource
-from connector_core.names import is_same
+from connector_core.names import ambiguous, fitting, is_same
 
 
 class Differs(GuardRefused):
@@ -46,17 +47,13 @@ class AccountState:
 
     @classmethod
     def called(cls, page: Page, type: str, login: str) -> Self:
-        """The account of that login, or else of that e-mail, in any case; none where the page is empty.
+        """The account of that login, or else of that e-mail (`connector_core.names`); none where the page is empty.
 
-        :raises ProtocolError: the answer is about somebody else, or cannot be read. :raises AmbiguousName: several.
+        :raises ProtocolError: the answer is about another account, or cannot be read. :raises AmbiguousName: several.
         """
         accounts = [r for r in page.resources if r.type == type]
-        by_login = [r for r in accounts if is_called(r.login, login)]
-        fitting = by_login or [r for r in accounts if is_called(r.email, login)]
-        if len({r.key for r in fitting}) > 1:
-            raise AmbiguousName(f"several accounts are called {login}", hint="name the one you mean by its id")
-        if fitting:
-            return cls.of(page, fitting[-1])
+        if (found := meant(login, accounts)) is not None:
+            return cls.of(page, found)
         if accounts or page.rejected:
             why = page.rejected[0].reason if page.rejected else f"it brought {accounts[0].login}"
             raise ProtocolError(f"{login} was looked up, and the answer is of no use: {why}")
@@ -163,9 +160,16 @@ class DesiredState:
             raise Differs(f"{self.label} holds {held}, planned for {expected}", hint=AGAIN)
 
 
-def is_called(name: str | None, wanted: str) -> bool:
-    """Whether two names are the same to a person (P28, P29)."""
-    return name is not None and name.strip().casefold() == wanted.strip().casefold()
+def meant(text: str, accounts: Iterable[Resource]) -> Resource | None:
+    """Return the account that a text names, of those that were read; None where it names none of them.
+
+    :raises AmbiguousName: several fit; each is named with its id.
+    """
+    last = {account.key: account for account in accounts}  # of one that was given twice the last (P07)
+    found = fitting(text, last.values(), lambda account: account.status != "disabled")
+    if len(found) > 1:
+        raise ambiguous(text, found)
+    return found[0] if found else None
 
 
 AGAIN = "make the plan again"

@@ -10,6 +10,7 @@ from attrs import frozen
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.errors import GuardRefused
 from connector_core.model import Entitlement, EntitlementKey, Operation
+from connector_core.names import normalized
 from connector_core.provision.desired_state import AccountState, DesiredState
 
 Definitions = Callable[[EntitlementKey], Entitlement | None]
@@ -37,7 +38,7 @@ class Guards:
     @classmethod
     def of(cls, settings: Any) -> Guards:
         """From the setting ``protected``, where the connector has one."""
-        return cls(protected=frozenset(str(name).strip().casefold() for name in getattr(settings, "protected", ())))
+        return cls(protected=frozenset(normalized(str(name)) for name in getattr(settings, "protected", ())))
 
     def check(self, wish: DesiredState, found: AccountState, loss: Loss, consent: Consent) -> None:
         """Refuse a write that takes away what no confirmation allows.
@@ -79,7 +80,7 @@ class Guards:
 
     def covers(self, name: str) -> bool:
         """Whether that login, e-mail or id is protected."""
-        return name.strip().casefold() in self.protected
+        return normalized(name) in self.protected
 
 
 @frozen(kw_only=True)

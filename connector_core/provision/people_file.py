@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from connector_core.errors import UsageError
 from connector_core.files import read_bytes
 from connector_core.model import EntitlementKey
+from connector_core.names import checked_address, lowered, normalized
 
 COLUMNS = ("email", "role", "given_name", "family_name")
 _LARGEST = 16 * 2**20  # bytes: some hundred thousand people
-LONGEST_EMAIL = 254  # characters (RFC 5321 section 4.5.3.1.3, without the brackets)
 _SHOWN = 10  # mistakes named in one message
 _HINT = f"the first line names the columns, separated by commas: {', '.join(COLUMNS)}; only email is required"
 
@@ -30,6 +30,8 @@ class Wanted:
     role: EntitlementKey | None = None
     given_name: str | None = None
     family_name: str | None = None
+    typed: str = field(default="", eq=False)  # the login as it stands in the file
+    line: int | None = field(default=None, eq=False)
 
 
 def read_people(path: Path, role: FindRole) -> list[Wanted]:
@@ -45,14 +47,14 @@ def read_people(path: Path, role: FindRole) -> list[Wanted]:
     first: dict[str, int] = {}
     for line, row in rows:
         try:
-            person = _person(columns, row, role)
-            if first.setdefault(person.login.casefold(), line) != line:
-                raise UsageError(f"{person.login} is on line {first[person.login.casefold()]} already")
+            person = evolve(_person(columns, row, role), line=line)
+            if (other := first.setdefault(normalized(person.login), line)) != line:
+                raise UsageError(f"{person.login} is on line {other} already")
             people.append(person)
         except UsageError as error:
             mistakes.append(f"line {line}: {error}")
     if mistakes:
-        raise _wrong(path, mistakes)
+        raise wrong_lines(mistakes, f"{path}: ")
     return people
 
 
@@ -105,16 +107,14 @@ def _person(columns: list[str], row: list[str], role: FindRole) -> Wanted:
     for name, cell in cells.items():
         if not cell.isprintable():
             raise UsageError(f"{name} holds a character that cannot be printed: {cell!r}")
-    login = cells["email"].lower()  # W15
-    name, at, domain = login.partition("@")
-    if not (name and at and domain) or "@" in domain or " " in login or len(login) > LONGEST_EMAIL:
-        raise UsageError(f"{cells['email']!r} is no e-mail address" if login else "there is no e-mail address")
     return Wanted(
-        login=login, role=role(cells["role"]) if cells.get("role") else None,
+        login=lowered(checked_address(cells["email"])),  # W15
+        typed=cells["email"], role=role(cells["role"]) if cells.get("role") else None,
         given_name=cells.get("given_name") or None, family_name=cells.get("family_name") or None,
     )  # fmt: skip
 
 
-def _wrong(path: Path, mistakes: list[str]) -> UsageError:
+def wrong_lines(mistakes: Sequence[str], where: str = "") -> UsageError:
+    """Return the error that names the lines of a file that are wrong, the first ten of them."""
     more = f"; and {len(mistakes) - _SHOWN} more" if len(mistakes) > _SHOWN else ""
-    return UsageError(f"{path}: {'; '.join(mistakes[:_SHOWN])}{more}", hint="nothing was planned; mend the file")
+    return UsageError(f"{where}{'; '.join(mistakes[:_SHOWN])}{more}", hint="nothing was planned; mend the file")

@@ -6,27 +6,14 @@ from collections.abc import Callable, Iterable
 
 from attrs import evolve, field, frozen
 
-from connector_core.model import AccessRow, Entitlement, EntitlementKey
-from connector_core.names import is_same, normalized
-from connector_core.provision.people_file import Wanted
+from connector_core.errors import UsageError
+from connector_core.model import Entitlement, EntitlementKey
+from connector_core.names import is_same
+from connector_core.provision.matching import Account, Held, Matching, accounts_in
+from connector_core.provision.people_file import Wanted, wrong_lines
 from connector_core.provision.plan import Effect, PlanKind, Step, names
 
-Held = frozenset[EntitlementKey]
-
-
-@frozen(kw_only=True)
-class Account:
-    """An account in the picture. What a disabled one holds does not count: it is not there."""
-
-    id: str
-    login: str
-    email: str | None = None
-    enabled: bool = True
-    held: Held = frozenset()
-
-    @property
-    def names(self) -> set[str]:
-        return {name.casefold() for name in (self.login, self.email) if name}
+__all__ = ["Account", "Comparison", "Past", "Planner", "accounts_in"]
 
 
 @frozen(kw_only=True)
@@ -52,20 +39,7 @@ class Comparison:
     steps: tuple[Step, ...] = ()
     kept: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()
-
-
-def accounts_in(access: Iterable[AccessRow]) -> tuple[Account, ...]:
-    """The accounts of a whole picture, with what they hold directly."""
-    accounts: dict[str, Account] = {}
-    for row in access:
-        account = accounts.get(row.user_id) or Account(
-            id=row.user_id, login=row.user or row.user_id, email=row.email, enabled=row.status != "disabled"
-        )
-        if row.role is not None and row.via is None:
-            held = EntitlementKey(row.resource_type or "", row.role, row.entitlement or "")
-            account = evolve(account, held=account.held | {held})
-        accounts[row.user_id] = account
-    return tuple(accounts.values())
+    unchanged: int = 0  # lines of the file that take no step
 
 
 def _shown(account: Account) -> str:
@@ -83,31 +57,11 @@ class Planner:
     entitlements: tuple[Entitlement, ...]
     accounts: tuple[Account, ...]
     protected: Callable[[str], bool] = lambda name: False
-    _by_id: dict[str, Account] = field(init=False)
-    _by_name: dict[str, list[Account]] = field(init=False)
-    _by_login: dict[str, list[Account]] = field(init=False)
+    _matching: Matching = field(init=False)
 
-    @_by_id.default
-    def _index(self) -> dict[str, Account]:
-        return {account.id: account for account in self.accounts}
-
-    @_by_name.default
-    def _named(self) -> dict[str, list[Account]]:
-        """Enabled accounts come before disabled ones, which only count where nobody else has the name."""
-        found: dict[str, list[Account]] = {}
-        for account in sorted(self.accounts, key=lambda a: not a.enabled):
-            for name in account.names:
-                same = found.setdefault(name, [])
-                if account.enabled or not same or not same[0].enabled:
-                    same.append(account)
-        return found
-
-    @_by_login.default
-    def _logins(self) -> dict[str, list[Account]]:
-        called: dict[str, list[Account]] = {}
-        for account in self.accounts:
-            called.setdefault(normalized(account.login), []).append(account)
-        return called
+    @_matching.default
+    def _index(self) -> Matching:
+        return Matching(self.accounts)
 
     @property
     def enabled(self) -> int:
@@ -117,30 +71,42 @@ class Planner:
     # -- making a plan -------------------------------------------------------------------------------------
 
     def compare(self, people: Iterable[Wanted], *, prune: bool, include_protected: bool = False) -> Comparison:
-        """The steps to what ``people`` should have. Who is not among them is left alone, unless ``prune``."""
-        steps: list[Step] = []
-        warnings: list[str] = []
-        seen: dict[str, str] = {}
-        for person in people:
-            found = self._by_name.get(person.login.casefold(), [])
-            seen |= {account.id: seen.get(account.id, person.login) for account in found}
-            if len(found) > 1:
-                warnings.append(f"{person.login} is the name of {len(found)} accounts: none of them is touched")
-            elif found and seen[found[0].id] != person.login:
-                warnings.append(f"{person.login} is the account of {seen[found[0].id]}: that line decides")
-            elif step := self._towards(person, found[0] if found else None):
-                steps.append(step)
+        """The steps to what ``people`` should have. An account that no line names is left alone, unless ``prune``.
+
+        :raises UsageError: naming each line that means several accounts, or one that another line means, too.
+        """
+        matched = self._matched(people)
+        steps = [step for person, account in matched if (step := self._towards(person, account))]
+        unchanged = len(matched) - len(steps)
         if prune:
-            steps += [self._removal(a) for a in self.accounts if a.enabled and a.id not in seen]
-        return self._guarded(steps, warnings, include_protected)
+            named = {account.id for _, account in matched if account is not None}
+            steps += [self._removal(a) for a in self.accounts if a.enabled and a.id not in named]
+        return evolve(self._guarded(steps, [], include_protected), unchanged=unchanged)
+
+    def _matched(self, people: Iterable[Wanted]) -> list[tuple[Wanted, Account | None]]:
+        """Each line of the file with its account."""
+        matched: list[tuple[Wanted, Account | None]] = []
+        mistakes: list[str] = []
+        first: dict[str, Wanted] = {}
+        for person in people:
+            try:
+                account = self._matching.of(person)
+                if account is not None and (other := first.setdefault(account.id, person)) is not person:
+                    raise UsageError(f"{person.login} and {other.login} are both the account with the id {account.id}")
+                matched.append((person, account))
+            except UsageError as error:
+                mistakes.append(f"line {person.line}: {error.message}" if person.line else error.message)
+        if mistakes:
+            raise wrong_lines(mistakes)
+        return matched
 
     def undo(self, past: Iterable[Past], *, include_protected: bool = False) -> Comparison:
         """The steps back to how each account was, as far as the picture shows it otherwise."""
         steps: list[Step] = []
         warnings: list[str] = []
         for was in past:
-            found = self._by_name.get(was.user.casefold(), [])
-            account = self._by_id.get(was.user_id or "") or (found[0] if len(found) == 1 else None)
+            found = self._matching.called(was.user)
+            account = self._matching.by_id.get(was.user_id or "") or (found[0] if len(found) == 1 else None)
             there = account is not None and account.enabled
             if was.held is None and account is not None and was.user_id not in (None, account.id):
                 warnings.append(f"{was.user} is another account now, which stays")  # P60
@@ -206,7 +172,7 @@ class Planner:
 
     def takes_from_protected(self, step: Step) -> bool:
         """Whether a protected account loses something by it; where that is not known, it may."""
-        account = self._by_id.get(step.user_id or "")
+        account = self._matching.by_id.get(step.user_id or "")
         known = {step.user, step.user_id or "", *(account.names if account else ())}
         return step.effect in ("remove", "downgrade", "change") and any(map(self.protected, known))
 
@@ -254,8 +220,8 @@ class Planner:
     def is_done(self, step: Step) -> bool:
         """Whether the account is as the step wants it already."""
         if step.user_id is None:
-            return any(a.enabled and self._as_wanted(step, a.held) for a in self._called(step.user))
-        account = self._by_id.get(step.user_id)
+            return any(a.enabled and self._as_wanted(step, a.held) for a in self._matching.bearing(step.user))
+        account = self._matching.by_id.get(step.user_id)
         if account is None or not account.enabled:
             return step.effect == "remove"
         return self._as_wanted(step, account.held)
@@ -269,10 +235,10 @@ class Planner:
         """
         if step.user_id is None:
             return self._difference_for_new(step)
-        account = self._by_id.get(step.user_id)
+        account = self._matching.by_id.get(step.user_id)
         if account is not None and not is_same(account.login, step.login):
             return f"the account with the id {account.id} is called {account.login} now, planned for {step.user}"
-        if other := next((a for a in self._called(step.login) if a.enabled and a.id != step.user_id), None):
+        if other := next((a for a in self._matching.bearing(step.login) if a.enabled and a.id != step.user_id), None):
             return f"{step.user} is another account now, with the id {other.id}"
         if account is None or not account.enabled:
             as_it_should = step.effect == "remove" or (account is not None and step.before is None)
@@ -286,15 +252,11 @@ class Planner:
         return f"{step.user} holds {names(account.held)}, planned for {names(step.before)}"
 
     def _difference_for_new(self, step: Step) -> str | None:
-        found = self._by_name.get(step.user.casefold(), [])
+        found = self._matching.called(step.user)
         if not found or (found[0].enabled and self._as_wanted(step, found[0].held)):
             return None
         what = f"is there already and holds {names(found[0].held)}" if found[0].enabled else "is there, disabled"
         return f"{step.user} {what}"
-
-    def _called(self, login: str | None) -> list[Account]:
-        """The accounts of that login."""
-        return self._by_login.get(normalized(login or ""), [])
 
     def _as_wanted(self, step: Step, held: Held) -> bool:
         if step.kind == "create_account":

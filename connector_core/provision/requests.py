@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from connector_core.errors import AmbiguousName, UnknownName, UsageError
 from connector_core.model import EntitlementKey, Key, NewAccount, Operation
+from connector_core.names import is_same, key_in
 from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
 from connector_core.provision.engine import Provisioner
 
@@ -17,7 +18,7 @@ Held = frozenset[EntitlementKey]
 
 @frozen
 class Requests:
-    """The four requests. ``user`` is an e-mail in any case, or an id.
+    """The four requests. ``user`` is a login, an id, ``type:id`` or an e-mail, as `connector_core.names` reads it.
 
     A plan names ids, and says what each account is ``expected`` to hold and which ``login`` to bear.
 
@@ -75,7 +76,9 @@ class Requests:
         if found.resource is None:
             with self.engine.noting_refusals(base, found):
                 base.require_expected(found)
-            raise self._unknown(user)
+            if key is None:
+                self._refuse_renamed(str(user).strip())
+            raise self._unknown(key.id if key is not None else str(user).strip())
         wish = self._wish(found, base)
         return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found)
 
@@ -91,17 +94,16 @@ class Requests:
 
     def _find(self, user: str | Key) -> tuple[AccountState, Key | None]:
         """The account, and the id under which it was found or looked for."""
-        accounts = self.engine.accounts
+        accounts, journal = self.engine.accounts, self.engine.journal
         if isinstance(user, Key):
             return accounts.by_key(user), user
         name = _checked(user)
-        key = Key(accounts.type, name)
-        if self.engine.journal.was_known_id(key):
-            return accounts.by_key(key), key
-        found = accounts.find(name, proof=True) if "@" in name else accounts.by_possible_id(name)
-        if found.resource is None and "@" not in name:
-            found = accounts.find(name, proof=True)
-        return found, found.resource.key if found.resource is not None else None
+        if (key := key_in(name, [accounts.type])) is not None:
+            return (accounts.by_key(key) if journal.was_known_id(key) else accounts.by_possible_id(key.id)), key
+        found, key = accounts.meant(name), Key(accounts.type, name)
+        if found.resource is not None:
+            return found, found.resource.key
+        return found, key if journal.was_known_id(key) else None
 
     def _wish(self, found: AccountState, wish: DesiredState) -> DesiredState:
         """The wish for that very account."""
@@ -116,27 +118,28 @@ class Requests:
         found, key = self._find(user)
         if found.resource is not None:
             return self.engine.carry_out(self._wish(found, wish), found)
-        name = user.id if isinstance(user, Key) else user.strip()
+        name = key.id if key is not None else str(user).strip()
         if not self.engine.journal.was_known(wish.type, name):
-            raise self._unknown(user)
+            raise self._unknown(name)
         gone = evolve(wish, key=key, login=None if key else name)
         if key is None:
-            self._refuse_renamed(wish.type, name)
+            self._refuse_renamed(name)
         if self.engine.journal.was_invited(wish.type, name):
             return self.engine.unchanged(gone, evolve(found, seen=False), _INVITATION)
         return self.engine.carry_out(gone, found)
 
-    def _refuse_renamed(self, type: str, login: str) -> None:
-        """That nobody has a name does not prove that who had it is gone.
+    def _refuse_renamed(self, login: str) -> None:
+        """That no account has a login does not prove that the one that had it is gone.
 
-        :raises AmbiguousName: they are there, under another name.
+        :raises AmbiguousName: it is there, under another login.
         """
-        for key in self.engine.journal.ids_called(type, login):
-            found = self.engine.accounts.by_key(key)
-            if found.there and found.resource is not None:
+        accounts = self.engine.accounts
+        for key in self.engine.journal.ids_called(accounts.type, login):
+            found = accounts.by_key(key)
+            if found.there and found.resource is not None and not is_same(found.resource.login, login):
                 raise AmbiguousName(
-                    f"who was called {login} is called {found.resource.login} now, with the id {key.id}",
-                    hint="name the one you mean by id",
+                    f"{login} is called {found.resource.login} now (id {key.id})",
+                    hint="name the account by its login of today, or by its id",
                 )
 
     # -- coming back ---------------------------------------------------------------------------------------
@@ -183,8 +186,8 @@ class Requests:
 
     # -- saying no -----------------------------------------------------------------------------------------
 
-    def _unknown(self, user: str | Key) -> UnknownName:
-        name, type = user.id if isinstance(user, Key) else user.strip(), self.engine.account_type
+    def _unknown(self, name: str) -> UnknownName:
+        type = self.engine.account_type
         if self.engine.journal.was_invited(type, name):
             return UnknownName(f"{name} was invited, and is not visible yet", hint="try again once they signed in")
         if self.engine.journal.was_known(type, name):

@@ -20,8 +20,9 @@ from connector_core.errors import (
     Unreachable,
 )
 from connector_core.model import EntitlementKey, Outcome
+from connector_core.names import is_same
 from connector_core.provision.accounts import Accounts
-from connector_core.provision.desired_state import AccountState, DesiredState, is_called
+from connector_core.provision.desired_state import AccountState, DesiredState
 from connector_core.provision.operation_log import OperationLog, OperationResult, State
 
 _NOTHING_DONE = (GuardRefused, CredentialsRefused, RateLimited)  # said before anything was done
@@ -161,7 +162,7 @@ class Verifier:
     def _is_old(self, wish: DesiredState, shown: AccountState) -> bool:
         """Whether the reply to a creation shows somebody whom the picture knows under another name (P46)."""
         known = self.book.follower.resource(shown.resource.key) if shown.resource else None
-        return known is not None and not is_called(known.login, wish.login or "")
+        return known is not None and not is_same(known.login, wish.login)
 
     def _existed(self, wish: DesiredState, found: AccountState) -> OperationResult:
         """Somebody else was first: nothing of this is ours."""

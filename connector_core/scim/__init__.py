@@ -11,7 +11,7 @@ Numbers such as P35 name the behaviour of real servers that a line answers to; d
     listing.py   the envelope around the rows of a query
     paging.py    a listing read page by page
     reading.py   rows read tolerantly, one by one
-    filters.py   one resource by the value of an attribute
+    filters.py   resources by a name in an attribute
     presence.py  whether a resource is really gone
     patch.py     the body of a PATCH
 """
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from connector_core.http.auth import bearer, clean_token
 from connector_core.scim.client import ScimClient
-from connector_core.scim.filters import find
+from connector_core.scim.filters import find, find_all
 from connector_core.scim.patch import PatchStyle, replace
 from connector_core.scim.presence import existing
 from connector_core.scim.reading import Extension, ScimRow, read_rows
@@ -34,6 +34,7 @@ __all__ = [
     "clean_token",
     "existing",
     "find",
+    "find_all",
     "read_rows",
     "replace",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -38,6 +38,10 @@ class ScimClient:
         self._hints = hints or {}
         self.unfiltered: set[tuple[str, str]] = set()
         """Endpoints and attributes whose filter was refused, so that it is not asked for again (P67)."""
+        self.any_case: dict[tuple[str, str], bool] = {}
+        """Whether the filter of an endpoint and attribute finds names in any case, where that was tried."""
+        self.spellings: dict[tuple[str, str], Mapping[str, Collection[str]]] = {}
+        """The spellings of each name in a listing, where its filter finds only one of them."""
 
     def query(self, endpoint: str, params: Mapping[str, str | int]) -> listing.ListReply:
         """One page of a listing (RFC 7644 section 3.4.2)."""

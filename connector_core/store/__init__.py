@@ -20,6 +20,7 @@
     endings.py       what ends a grant
     removals.py      what would leave the picture
     publish.py       from what was read to the picture, with history
+    naming.py        accounts by their names, now, then and ever
     follow.py        from an operation to the picture
     journal.py       operations as rows
     audit.py         refused attempts and changes of set-up as rows

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from connector_core.errors import StateError, UsageError
 from connector_core.files import make_private_folder
+from connector_core.names import normalized
 from connector_core.trust import trusted
 
 APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
-NEWEST = 9  # how many migrations there are; kept in PRAGMA user_version
+NEWEST = 10  # how many migrations there are; kept in PRAGMA user_version
 
 OLDEST_SQLITE = (3, 37)  # strict tables
 
@@ -142,6 +143,8 @@ def _has_no_log(path: Path) -> bool:
 def _connect(uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
     db.row_factory = sqlite3.Row
+    # by which `login_key` and `email_key` are made and looked up: one rule of names, here and outside of SQL
+    db.create_function("name_key", 1, lambda name: name and normalized(name), deterministic=True)
     return db
 
 

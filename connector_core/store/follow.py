@@ -18,7 +18,7 @@ ANY_STREAM = ("*", 0)  # the source of a grant that no stream has given yet
 _RESOURCE = "WHERE connection = ? AND type = ? AND id = ?"
 _GRANT = "WHERE connection = ? AND principal_type = ? AND principal_id = ? AND entitlement = ?"
 _FIELDS = ("status", "name", "login", "email", "parent", "profile")
-_COLUMNS = f"connection, type, id, {', '.join(_FIELDS)}, began, since"
+_COLUMNS = f"connection, type, id, {', '.join(_FIELDS)}, began, since, login_key, email_key"
 
 
 @frozen(kw_only=True)
@@ -95,7 +95,8 @@ class Follower:
             since = None if before is None else _first(before)
             number = new_number(self._db, self._connection) if before is None else before["number"]
             self._db.execute(
-                f"INSERT INTO resources ({_COLUMNS}, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO resources ({_COLUMNS}, number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+                "name_key(?6), nullif(name_key(?7), name_key(?6)), ?12)",
                 (*mine, *after, event, since, number),
             )
 

@@ -6,6 +6,7 @@ from attrs import frozen
 
 from connector_core.model import AccessRow, History, Key
 from connector_core.store.changes import changes_where
+from connector_core.store.naming import AccountNames
 from connector_core.store.queries import Reader
 
 
@@ -26,14 +27,7 @@ class Histories:
 
     def _named(self, user: str) -> dict[Key, int]:
         """Those who ever had that name, each with the event in which they were first seen; the longest known first."""
-        wanted, folded = user.strip(), user.strip().casefold()
-        names = {"connection": self.reader.id, "user": wanted}
-        rows = self.reader.db.execute(_EVER.format(_CALLED if wanted.isascii() else ""), names)
-        keys = {
-            Key(row["type"], row["id"])
-            for row in rows
-            if row["id"] == wanted or folded in {name.casefold() for name in (row["login"], row["email"]) if name}
-        }
+        keys = AccountNames(self.reader.db, self.reader.id).ever_named(user)
         if not keys:
             raise self.reader.unknown_user(user, None)
         return dict(sorted(((key, self._first(key)) for key in keys), key=lambda item: item[1]))
@@ -64,11 +58,6 @@ def _held(row: AccessRow) -> str:
 
 
 _VERSIONS = (
-    "SELECT type, id, login, email, began FROM resources WHERE connection = :connection "
-    "UNION ALL SELECT type, id, login, email, began FROM resource_history WHERE connection = :connection"
+    "SELECT type, id, began FROM resources WHERE connection = :connection "
+    "UNION ALL SELECT type, id, began FROM resource_history WHERE connection = :connection"
 )
-_EVER = (
-    f"SELECT DISTINCT v.type, v.id, v.login, v.email FROM ({_VERSIONS}) v "
-    "JOIN resource_types t ON t.connection = :connection AND t.type = v.type AND t.account {}"
-)
-_CALLED = "WHERE v.id = :user OR v.login = :user COLLATE NOCASE OR v.email = :user COLLATE NOCASE"

@@ -13,10 +13,12 @@ from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact, from_json, to_json
 from connector_core.errors import ApplicationError
 from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, NewAccount, Operation, OperationKind, Resource
+from connector_core.names import is_same, normalized
 from connector_core.store.connections import new_event
 from connector_core.store.database import transaction
 from connector_core.store.elapsed import DAY, witness, witnessed
 from connector_core.store.follow import resource_of
+from connector_core.store.naming import AccountNames
 
 PENDING_DAYS = 30  # how long an invited account may stay invisible before it counts as gone (W14)
 INVITED = "coalesce(witnessed, 0) > ?"  # what is still within it, compared with `invited_since`
@@ -85,8 +87,7 @@ class Journal:
         self._connection = connection
         self._clock = clock
         self._holder = holder
-        # SQLite's own lower() knows ASCII alone
-        db.create_function("folded", 1, lambda text: text and text.strip().casefold(), deterministic=True)
+        self._names = AccountNames(db, connection)
 
     # -- writing -------------------------------------------------------------------------------------------
 
@@ -106,6 +107,7 @@ class Journal:
         values = {
             "id": id, "connection": self._connection, "kind": facts.kind, "state": "pending", "type": facts.type,
             "account": facts.key and facts.key.id, "login": facts.login,
+            "login_key": facts.login and normalized(facts.login),
             **dict(zip(("resource_type", "role", "entitlement"), facts.entitlement or (), strict=False)),
             "wanted": compact(to_json(facts.wanted)) if facts.wanted else None, "before": compact(facts.before),
             "reactivated": facts.reactivated, "who": asked.who, "reason": asked.reason, "apply": asked.apply,
@@ -134,11 +136,11 @@ class Journal:
         """Write down what came of it, in the caller's transaction. Only ``done`` has an outcome."""
         self.db.execute(
             "UPDATE journal SET state = ?, outcome = ?, verified = ?, account = coalesce(?, account), "
-            "login = coalesce(?, login), replaced = ?, warnings = ?, error = ?, guard = ?, event = ?, finished = ? "
-            "WHERE id = ?",
+            "login = coalesce(?, login), login_key = coalesce(name_key(?), login_key), replaced = ?, "
+            "warnings = ?, error = ?, guard = ?, event = ?, finished = ? WHERE id = ?",
             (
-                state, outcome, verified, key and key.id, login, replaced and replaced.id, compact(list(warnings)),
-                compact(to_json(error)) if error else None, guard, event,
+                state, outcome, verified, key and key.id, login, login, replaced and replaced.id,
+                compact(list(warnings)), compact(to_json(error)) if error else None, guard, event,
                 None if state == "unknown" else rfc3339(self._clock.now()), id,
             ),
         )  # fmt: skip
@@ -165,13 +167,13 @@ class Journal:
         number: int = self.db.execute(query, (self._connection,)).fetchone()[0]
         return number
 
-    def known(self, type: str, login: str) -> Resource | None:
-        """The account of that login in the picture, where it is the only one."""
-        rows = self.db.execute(
-            "SELECT * FROM resources WHERE connection = ? AND type = ? AND folded(login) = folded(?) LIMIT 2",
-            (self._connection, type, login),
-        ).fetchall()
-        return resource_of(rows[0]) if len(rows) == 1 else None
+    def known(self, type: str, login: str) -> list[Resource]:
+        """The accounts of the picture that have that login."""
+        return [resource_of(row) for row in self._names.bearing(login, type) if is_same(row["login"], login)]
+
+    def known_by_email(self, type: str, email: str) -> list[Resource]:
+        """The accounts of the picture that have that e-mail, and another login."""
+        return [resource_of(row) for row in self._names.bearing(email, type) if not is_same(row["login"], email)]
 
     def is_invited(self, account: Resource) -> bool:
         """Whether this journal created it within `PENDING_DAYS`, and nobody has seen it listed since (W14)."""
@@ -184,10 +186,10 @@ class Journal:
         Asking for their removal takes it back.
         """
         created = (
-            "kind = 'create_account' AND outcome = 'changed' AND account IS NULL AND folded(login) = folded(?) "
+            "kind = 'create_account' AND outcome = 'changed' AND account IS NULL AND login_key = name_key(?) "
             f"AND {INVITED} AND NOT EXISTS (SELECT 1 FROM journal d WHERE d.connection = journal.connection "
             "AND d.kind = 'delete_account' AND d.state = 'done' AND d.id > journal.id "
-            "AND folded(d.login) = folded(journal.login))"
+            "AND d.login_key = journal.login_key)"
         )
         return self._has(type, created, login, self._invited_since())
 
@@ -207,22 +209,21 @@ class Journal:
 
     def ids_called(self, type: str, login: str) -> list[Key]:
         """Every account that ever had that login in the picture or the journal."""
-        which = "connection = :connection AND type = :type AND folded(login) = folded(:login)"
-        query = (
-            f"SELECT id FROM resources WHERE {which} UNION SELECT id FROM resource_history WHERE {which} "
-            f"UNION SELECT account FROM journal WHERE {which} AND account IS NOT NULL"
-        )
-        names = {"connection": self._connection, "type": type, "login": login}
-        return [Key(type, row[0]) for row in self.db.execute(query, names)]
+        return self._names.ever_called(login, type)
 
     def was_known(self, type: str, name: str) -> bool:
         """Whether an account of that id or login ever was in the picture or the journal."""
-        same = "(account = ? OR folded(login) = folded(?))"
-        return self._was_in_picture(type, name, "folded(login) = folded(:name)") or self._has(type, same, name, name)
+        same = "(account = ? OR login_key = name_key(?))"
+        return self._was_in_picture(type, name, "login_key = name_key(:name)") or self._has(type, same, name, name)
 
     def was_known_id(self, key: Key) -> bool:
         """Whether that id ever was in the picture."""
         return self._was_in_picture(*key, "0")
+
+    def has_picture(self) -> bool:
+        """Whether a sync was ever published."""
+        query = "SELECT baseline IS NOT NULL FROM connections WHERE id = ?"
+        return bool(self.db.execute(query, (self._connection,)).fetchone()[0])
 
     def logins(self, type: str) -> list[str]:
         """Logins in the picture, for near matches."""
@@ -249,7 +250,7 @@ class Journal:
         """Also one that ended since the look-up: what that did not show may be there by now."""
         query = (
             "SELECT id, state FROM journal WHERE connection = ? AND kind = 'create_account' AND "
-            f"folded(login) = folded(?) AND ({_OPEN} OR (id > ? AND outcome = 'changed'))"
+            f"login_key = name_key(?) AND ({_OPEN} OR (id > ? AND outcome = 'changed'))"
         )
         row = self.db.execute(query, (self._connection, login, as_of)).fetchone()
         if row is not None:

@@ -16,7 +16,7 @@ from connector_core.store.rows import HELD_NOW
 from connector_core.store.runs import discard_staged
 
 _COMPARED = ("status", "name", "login", "email", "parent", "profile")
-_RESOURCE = "connection, type, id, name, login, email, status, parent, profile, began, since"
+_RESOURCE = "connection, type, id, name, login, email, status, parent, profile, began, since, login_key, email_key"
 _GRANT = "connection, principal_type, principal_id, entitlement, began, since, confirmed"
 
 
@@ -167,8 +167,11 @@ WHERE id IN (SELECT entitlement FROM staged_entitlements WHERE sync = :sync)
 _LISTED = "NOT s.whole AND s.stream <> '*'"  # a read by id says nothing about which stream gives a grant
 _PUT = f"INSERT OR REPLACE INTO resources ({_RESOURCE}, number, held)"
 _COMING = "SELECT :connection, s.type, s.id, s.name, s.login, s.email, s.status, s.parent, s.profile, :event"
-_CHANGED = f"{_COMING}, coalesce(r.since, r.began), r.number, r.held"
-_NEW = f"{_COMING}, NULL, :numbered + s.seq, CASE WHEN NOT s.unknown AND {_LISTED} THEN s.stream || s.held END"
+# of most accounts login and e-mail are the same text, which is looked at only once
+_KEYS = "name_key(s.login), CASE WHEN s.email IS NOT s.login THEN nullif(name_key(s.email), name_key(s.login)) END"
+_CHANGED = f"{_COMING}, coalesce(r.since, r.began), {_KEYS}, r.number, r.held"
+_HOLDS = f"CASE WHEN NOT s.unknown AND {_LISTED} THEN s.stream || s.held END"
+_NEW = f"{_COMING}, NULL, {_KEYS}, :numbered + s.seq, {_HOLDS}"
 _SAME = "resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id"
 _SAME_GRANT = (
     "grants g ON g.connection = :connection AND g.principal_type = {0}.principal_type "

@@ -25,9 +25,11 @@ from connector_core.model import (
     Picture,
     SyncInfo,
 )
+from connector_core.names import ambiguous
 from connector_core.store.changes import changes_where
 from connector_core.store.connections import ConnectionRef, find_connection, head
 from connector_core.store.logs import lines
+from connector_core.store.naming import AccountNames
 from connector_core.store.runs import sync_info
 from connector_core.store.views import access_query
 
@@ -42,6 +44,7 @@ class Reader:
             raise no_picture(ref.name)
         self.db = db
         self._name = ref.name
+        self._names = AccountNames(db, int(row["id"]))
         self.id = int(row["id"])
         self.identity = str(row["identity"])
         self.oldest: int = row["pruned"] or 0  # the event whose picture is the oldest that can be told
@@ -137,9 +140,10 @@ class Reader:
         :param user: a login or e-mail in any case, or an id.
         :param role: ``id``, ``type:id`` or ``type:id:slug``.
         :raises UnknownName: no such user or role was ever seen; the hint names near ones.
+        :raises AmbiguousName: several accounts or roles fit.
         """
         self.picture(at)
-        keys = None if user is None else self.accounts_named(user, at)
+        keys = None if user is None else [self.account_named(user, at)]
         return self.rows_of(keys, None if role is None else self._entitlements_named(role), at)
 
     def entitlements(self) -> tuple[Entitlement, ...]:
@@ -166,26 +170,25 @@ class Reader:
             AccessRow(**{**dict(row), "connection": self._name, "confirmed": bool(row["confirmed"])}) for row in rows
         )
 
-    def accounts_named(self, user: str, at: int | None = None) -> list[Key]:
-        """The accounts with that id, login or e-mail, in any case.
+    def account_named(self, user: str, at: int | None = None) -> Key:
+        """Return the account that ``user`` names: a login, an id, ``type:id``, or an e-mail (`connector_core.names`).
 
         :raises UnknownName: there is none.
+        :raises AmbiguousName: several fit; each is named with its id, and ``report`` is their keys.
         """
-        query = f"SELECT r.type, r.id, r.login, r.email FROM {_at('resources', at)} r JOIN resource_types t "
-        query += "ON t.connection = :connection AND t.type = r.type AND t.account"
-        wanted = user.strip().casefold()
-        if user.isascii():
-            query += " WHERE r.id = :user OR r.login = :user COLLATE NOCASE OR r.email = :user COLLATE NOCASE"
-        names = {"connection": self.id, "at": at, "user": user.strip()}
-        rows = self.db.execute(query, names).fetchall()
-        found = [Key(r["type"], r["id"]) for r in rows if wanted in _names(r)] or [
-            Key(r["type"], r["id"]) for r in rows if r["id"] == user
-        ]
+        found = self._names.meant(user, at)
         if not found:
             raise self.unknown_user(user, at)
-        return found
+        if len(found) > 1:
+            error = ambiguous(user, found)
+            error.report = tuple(account.key for account in found)
+            raise error
+        return found[0].key
 
     def unknown_user(self, user: str, at: int | None) -> UnknownName:
+        """The error where a text names no account: the account that had this login before, else near matches."""
+        if renamed := self._names.renamed(user):
+            return UnknownName(renamed[0], hint=renamed[1])
         query = f"SELECT coalesce(r.login, r.email, r.id) FROM {_at('resources', at)} r JOIN resource_types t "
         query += "ON t.connection = :connection AND t.type = r.type AND t.account LIMIT 20000"
         names = [row[0] for row in self.db.execute(query, {"connection": self.id, "at": at})]
@@ -261,15 +264,29 @@ class Reader:
         return bool(self._one(query, event))
 
     def operations(self, *, user: str | None = None, limit: int | None = None) -> tuple[Operation, ...]:
-        """The journal, newest first; of one person where ``user`` is an id, or a login in any case."""
+        """The journal, newest first; of one account where ``user`` names it, or named it at that time.
+
+        :raises AmbiguousName: several accounts of the picture fit.
+        """
+        from connector_core.store.journal import operation_of
+
+        which = "1"
+        names: dict[str, object] = {"connection": self.id, "limit": -1 if limit is None else limit}
+        if user is not None:
+            which = "(account = :id OR login_key = :key)"
+            names |= self._names.in_journal(user)
+        query = f"SELECT * FROM journal WHERE connection = :connection AND {which} ORDER BY id DESC LIMIT :limit"
+        return tuple(operation_of(row) for row in self.db.execute(query, names))
+
+    def last_operation(self, account: str) -> Operation | None:
+        """The newest operation on the account of that id; one that was refused is none."""
         from connector_core.store.journal import operation_of
 
         query = (
-            "SELECT * FROM journal WHERE connection = :connection "
-            "AND (:user IS NULL OR account = :user OR lower(login) = lower(:user)) ORDER BY id DESC LIMIT :limit"
+            "SELECT * FROM journal WHERE connection = ? AND account = ? AND state <> 'refused' ORDER BY id DESC LIMIT 1"
         )
-        names = {"connection": self.id, "user": user, "limit": -1 if limit is None else limit}
-        return tuple(operation_of(row) for row in self.db.execute(query, names))
+        row = self.db.execute(query, (self.id, account)).fetchone()
+        return row and operation_of(row)
 
     def applied(self, apply: int | None) -> list[tuple[Operation, Json]]:
         """What the applies of one plan changed, latest first, each with how the account was before.
@@ -315,10 +332,6 @@ def _at(table: str, event: int | None) -> str:
     past = f"SELECT {columns} FROM {table.removesuffix('s')}_history WHERE connection = :connection AND began <= :at"
     still = f"SELECT {columns} FROM {table} WHERE connection = :connection AND began <= :at"
     return f"({still} UNION ALL {past} AND ended > :at)"
-
-
-def _names(row: sqlite3.Row) -> set[str]:
-    return {value.casefold() for value in (row["login"], row["email"]) if value}
 
 
 def no_picture(connection: str) -> NoPicture:

@@ -318,6 +318,30 @@ def m009_witnessed(db: Database) -> None:
     _run(db, _WITNESSED)
 
 
+_NAMES = """
+-- the form under which names are compared (`connector_core.names`); that of an e-mail where it differs from the login's
+ALTER TABLE resources ADD COLUMN login_key TEXT;
+ALTER TABLE resources ADD COLUMN email_key TEXT;
+ALTER TABLE resource_history ADD COLUMN login_key TEXT;
+ALTER TABLE resource_history ADD COLUMN email_key TEXT;
+ALTER TABLE journal ADD COLUMN login_key TEXT;
+UPDATE resources SET login_key = name_key(login), email_key = nullif(name_key(email), name_key(login));
+UPDATE resource_history SET login_key = name_key(login), email_key = nullif(name_key(email), name_key(login));
+UPDATE journal SET login_key = name_key(login);
+CREATE INDEX resources_login ON resources (connection, login_key);
+CREATE INDEX resources_email ON resources (connection, email_key) WHERE email_key IS NOT NULL;
+CREATE INDEX resource_history_login ON resource_history (connection, login_key);
+CREATE INDEX resource_history_email ON resource_history (connection, email_key) WHERE email_key IS NOT NULL;
+CREATE INDEX journal_login ON journal (connection, login_key)
+"""
+
+
+@migrations()
+def m010_names(db: Database) -> None:
+    """The names of accounts in the form under which they are compared, to be found by an index."""
+    _run(db, _NAMES)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

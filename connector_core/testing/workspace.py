@@ -10,7 +10,7 @@ import tempfile
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,17 +78,22 @@ class Workspace:
 
     :param folder: where ``workspace.json`` keeps the users (mode 0600, replaced as a whole); None keeps them in memory.
     :param seed: ids follow from it and from the order of creation, so they are the same in every run.
+    :param same: two logins are one where it makes the same of both: `str.casefold`; `str` compares letter by letter.
 
     ``journal`` lists the writes that this process handled.
     """
 
-    def __init__(self, folder: Path | None = None, *, seed: int = 0, clock: Clock | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, seed: int = 0, clock: Clock | None = None,
+        same: Callable[[str], str] = str.casefold,
+    ) -> None:  # fmt: skip
         self.journal: list[Write] = []
         self._file = folder / FILE if folder else None
         self._seed = seed
         self._clock = clock or SystemClock()
         self._users: dict[str, User] = {}
-        self._ids: dict[str, str] = {}  # by login, casefolded
+        self._same = same
+        self._ids: dict[str, str] = {}  # by what `same` makes of the login
         self._next = 1
         self._listing: tuple[User, ...] | None = None
         self._on_disk: Stamp = None
@@ -115,10 +120,10 @@ class Workspace:
             return self._users.get(id)
 
     def find(self, login: str) -> User | None:
-        """The user with this login, in any case."""
+        """The user with this login."""
         with self._lock:
             self._refresh()
-            return self._users.get(self._ids.get(login.casefold(), ""))
+            return self._users.get(self._ids.get(self._same(login), ""))
 
     def __len__(self) -> int:
         return len(self.users())
@@ -149,7 +154,7 @@ class Workspace:
             before = self._users[user.id]
             self._claim(user.login, user.id)
             after = evolve(user, version=before.version + 1, modified=rfc3339(self._clock.now()))
-            del self._ids[before.login.casefold()]
+            del self._ids[self._same(before.login)]
             self._put(after)
             return after
 
@@ -157,7 +162,7 @@ class Workspace:
         """Take a user out. Raises `KeyError` where there is none."""
         with self.changing():
             user = self._users.pop(id)
-            del self._ids[user.login.casefold()]
+            del self._ids[self._same(user.login)]
             self._listing = None
             return user
 
@@ -238,7 +243,7 @@ class Workspace:
         except (ValueError, TypeError, KeyError) as error:
             raise StateError(f"{file} is not a workspace: {error}", hint="delete it to begin anew") from error
         self._users = {user.id: user for user in users}
-        self._ids = {user.login.casefold(): user.id for user in users}
+        self._ids = {self._same(user.login): user.id for user in users}
         self._listing = None
 
     def _save(self) -> None:
@@ -260,10 +265,10 @@ class Workspace:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _claim(self, login: str, id: str | None) -> None:
-        if self._ids.get(login.casefold(), id) != id:
+        if self._ids.get(self._same(login), id) != id:
             raise LoginTaken(login)
 
     def _put(self, user: User) -> None:
         self._users[user.id] = user
-        self._ids[user.login.casefold()] = user.id
+        self._ids[self._same(user.login)] = user.id
         self._listing = None

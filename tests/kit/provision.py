@@ -193,10 +193,14 @@ class Scene:
 
 @contextmanager
 def scene(
-    folder: Path, people: dict[str, bool | None] | None = None, *, switches: Switches | None = None, **more: Any
-) -> Iterator[Scene]:
-    """A workspace of Ada, an editor, and Bob, a viewer."""
-    workspace = Workspace(seed=1)
+    folder: Path, people: dict[str, bool | None] | None = None, *, switches: Switches | None = None,
+    same: Callable[[str], str] = str.casefold, **more: Any,
+) -> Iterator[Scene]:  # fmt: skip
+    """A workspace of Ada, an editor, and Bob, a viewer.
+
+    :param same: how the server compares logins, in its filter, too.
+    """
+    workspace = Workspace(seed=1, same=same)
     for login, role in ({ADA: True, BOB: False} if people is None else people).items():
         workspace.add(login, given_name=login[:3].title(), email=login, role=role)
     faults = Faults(ScimApp(workspace, token=TOKEN, switches=switches or Switches()))

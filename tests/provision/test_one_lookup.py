@@ -34,7 +34,8 @@ class Desk:
         self.heard.append(operation)
 
     def lookups(self) -> int:
-        return sum("filter" in target for _, target in self.served.asked)
+        """How often an account was looked up; the one try of a filter in upper case looks up none."""
+        return sum("filter" in target and "EXAMPLE.COM" not in target for _, target in self.served.asked)
 
 
 @pytest.fixture

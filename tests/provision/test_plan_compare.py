@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from connector_core.errors import GuardRefused
+from connector_core.errors import GuardRefused, UsageError
 from connector_core.model import AccessRow, Entitlement, EntitlementKey, Key, Status
 from connector_core.provision.people_file import Wanted
 from connector_core.provision.plan import Limits, Plan, Step
@@ -107,11 +107,10 @@ def test_absent_people_are_left_alone_unless_pruned() -> None:
 
 
 def test_p69_two_accounts_of_one_name_are_not_touched() -> None:
-    """Neither is guessed at, nor pruned; the reviewer is told."""
+    """Neither is guessed at, nor pruned: the line is an error that names both ids."""
     planning = planner(row("a@x.example", "viewer", user_id="1"), row("A@X.example", "viewer", user_id="2"))
-    found = planning.compare([want("a@x.example", "editor")], prune=True)
-    assert found.steps == ()
-    assert "2 accounts" in found.warnings[0]
+    with pytest.raises(UsageError, match=r"a@x.example \(id 1\), A@X.example \(id 2\)"):
+        planning.compare([want("a@x.example", "editor")], prune=True)
 
 
 def test_p60_an_old_disabled_account_does_not_stand_in_the_way_of_its_successor() -> None:
@@ -122,12 +121,17 @@ def test_p60_an_old_disabled_account_does_not_stand_in_the_way_of_its_successor(
         assert (step.user_id, step.before) == ("new", (VIEWER,))
 
 
-def test_two_lines_for_one_account_do_not_fight() -> None:
-    """Login and e-mail may be two addresses of one person: the first line decides."""
-    planning = planner(row("ada@x.example", "viewer", email="a.king@x.example"))
-    found = planning.compare([want("ada@x.example", "editor"), want("a.king@x.example", "viewer")], prune=False)
-    assert [step.role for step in found.steps] == [EDITOR]
-    assert "that line decides" in found.warnings[0]
+def test_two_lines_for_one_account_are_an_error() -> None:
+    """An address that is only the e-mail of an account stands for no other person, and never for that account twice."""
+    planning = planner(
+        row("ada", "viewer", email="a.king@x.example"), row("bo@x.example", "viewer", email="b@x.example")
+    )
+    for lines in (["b@x.example"], ["bo@x.example", "b@x.example"]):
+        with pytest.raises(UsageError, match=r"b@x.example is the e-mail of another account, .* bo@x.example \(id"):
+            planning.compare([want(line, "editor") for line in lines], prune=False)
+    assert steps(planning, want("a.king@x.example", "editor")) == [("grant", "ada", "upgrade", 1)]
+    with pytest.raises(UsageError, match="are both the account with the id id-ada"):
+        planning.compare([want("a.king@x.example", "editor"), want("ADA", "editor")], prune=False)
 
 
 def test_what_is_inherited_is_not_held() -> None:

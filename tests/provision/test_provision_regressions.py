@@ -37,10 +37,10 @@ def test_who_was_renamed_is_not_gone(tmp_path: Path, again: bool) -> None:
 
 
 def test_p55_a_refused_read_of_a_known_id_proves_nothing(tmp_path: Path) -> None:
-    """A filter that hides somebody and a 400 on their id together do not make them gone."""
+    """Listings that hide somebody and a 400 on their id together do not make them gone."""
     with scene(tmp_path) as here:
         here.connection.sync()
-        here.faults.on("GET", nothing_listed, path="filter")
+        here.faults.on("GET", nothing_listed, path="/Users?")
         here.faults.on("GET", MAINTENANCE, path="/Users/")
         with pytest.raises(ApplicationError):
             here.connection.delete_account(ADA, yes=True)

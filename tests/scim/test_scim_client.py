@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -360,10 +361,15 @@ def test_p29_a_login_is_found_in_any_case(server: Scripted, client: ScimClient) 
 
 
 def test_a_login_nobody_has_is_not_found(server: Scripted, client: ScimClient) -> None:
-    """A filter that fits nobody is believed: one request."""
-    server.will(200, users())
+    """A filter that ignores case, as one try shows, is believed when it finds nothing: from then on one request."""
+    for listed in ([], ["bob"], ["bob"], []):
+        server.will(200, users(*listed))
     assert found(client, "ada") is None
-    assert len(server.seen) == 1
+    assert found(client, "eve") is None
+    asked = [unquote(target).partition("?")[2] for _, target, _, _ in server.seen]
+    assert asked == [
+        'filter=userName eq "ada"', "startIndex=1&count=1", 'filter=userName eq "BOB"', 'filter=userName eq "eve"'
+    ]  # fmt: skip
 
 
 def test_p69_a_filter_that_takes_prefixes(server: Scripted, client: ScimClient) -> None:

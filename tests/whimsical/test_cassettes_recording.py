@@ -117,7 +117,7 @@ def test_a_recorded_workspace_names_nobody(tmp_path: Path) -> None:
     for real in ("jane", "roe", "acme", "555", TOKEN, "uthorization", "ookie", str(server.port)):
         assert real not in text.lower()
     exchanges = yaml.safe_load(text)["interactions"]
-    assert len(exchanges) == 7
+    assert len(exchanges) == 11
     assert HOME + "/Users?filter=userName+eq+%22invented1%40example.com%22" in [e["request"]["uri"] for e in exchanges]
 
 

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from connector_core.errors import ProtocolError, RowRejected
 from connector_core.model import Cursor, Json, Key, Page, Resource, Status
-from connector_core.scim import ScimRow, existing, find, paging, read_rows
+from connector_core.scim import ScimRow, existing, find_all, paging, read_rows
 from connector_core.scim.reading import PersonName, display_name, email, person_name, to_bool
 from connector_core_whimsical import roles
 from connector_core_whimsical.client import WhimsicalClient
@@ -45,10 +45,9 @@ def one(workspace: WhimsicalClient, user: Key) -> Page | None:
 
 
 def by_login(workspace: WhimsicalClient, login: str) -> Page:
-    """The user whose userName is ``login`` in any case; an empty page where there is none."""
-    wanted = login.strip().lower()  # W15
-    row = find(workspace.scim, ENDPOINT, "userName", wanted, count=workspace.settings.page_size)
-    return Page() if row is None else page([row])
+    """Every user whose userName is ``login`` in any spelling; an empty page where there is none."""
+    rows = find_all(workspace.scim, ENDPOINT, "userName", login, count=workspace.settings.page_size)
+    return page(rows) if rows else Page()
 
 
 def page(rows: Sequence[Json]) -> Page:
