@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from connector_core.clock import Clock, SystemClock
     from connector_core.config.configuration import Configuration
+    from connector_core.config.secret_store import Leftover
     from connector_core.connectors.plugins import PluginInfo
     from connector_core.errors import (
         AmbiguousName,
         ApplicationError,
         Busy,
+        ConfigurationChanged,
         ConfigurationError,
         Conflict,
         ConnectorCoreError,
@@ -48,7 +50,9 @@ if TYPE_CHECKING:
     )
     from connector_core.hookspecs import SANDBOX_SECRET, Vault, hookimpl
     from connector_core.host.connection import Connection
+    from connector_core.host.draft import Draft
     from connector_core.host.host import Capabilities, Host
+    from connector_core.host.setup import SetupResult
     from connector_core.http import (
         Auth,
         HttpClient,
@@ -107,7 +111,10 @@ _HOMES = {
     "Clock": "clock",
     "SystemClock": "clock",
     "Configuration": "config.configuration",
+    "Leftover": "config.secret_store",
     "Connection": "host.connection",
+    "Draft": "host.draft",
+    "SetupResult": "host.setup",
     "SANDBOX_SECRET": "hookspecs",
     "hookimpl": "hookspecs",
     "Capabilities": "host.host",
@@ -181,6 +188,7 @@ __all__ = [
     "ChangeOptions",
     "Clock",
     "Configuration",
+    "ConfigurationChanged",
     "ConfigurationError",
     "Conflict",
     "Connection",
@@ -188,6 +196,7 @@ __all__ = [
     "Counts",
     "CredentialsRefused",
     "Cursor",
+    "Draft",
     "Entitlement",
     "EntitlementKey",
     "ErrorInfo",
@@ -205,6 +214,7 @@ __all__ = [
     "Interrupted",
     "Json",
     "Key",
+    "Leftover",
     "Limits",
     "Line",
     "LogLine",
@@ -232,6 +242,7 @@ __all__ = [
     "RowRejected",
     "Secret",
     "Setting",
+    "SetupResult",
     "Span",
     "StateError",
     "Step",

@@ -83,6 +83,12 @@ class ConfigurationError(ConnectorCoreError):
     exit_code = 3
 
 
+class ConfigurationChanged(ConfigurationError):
+    """The configuration is not the one that was read: nothing was sent, and nothing was changed. Read it and repeat."""
+
+    code = "configuration_changed"
+
+
 class StateError(ConfigurationError):
     """The state file cannot be used: not ours, newer than this program, unreadable, or its disk is full."""
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import define, frozen
+from attrs import asdict, define, evolve
 
 from connector_core.cli.output import error_member, exit_code_of, note, print_json, say
 from connector_core.cli.program import Command, Options
 from connector_core.cli.signals import interruptible
-from connector_core.errors import ConfigurationError, ConnectorCoreError, UsageError
-from connector_core.model import Finding, Json, Secret
+from connector_core.errors import ConfigurationError, UsageError
+from connector_core.model import Finding, Secret
 
 if TYPE_CHECKING:
-    from connector_core.config.file import ConfigFile
-    from connector_core.config.secret_store import SecretStore
+    from connector_core.host.draft import Draft, Words
     from connector_core.host.host import Capabilities, Host
+    from connector_core.host.setup import SetupResult
     from connector_core.settings import Setting
 
 
@@ -42,21 +41,21 @@ def add(
     On a terminal it asks for what is missing. Elsewhere the secret is read from standard input. The connection is
     tried before it is saved; the secret goes into the keyring or a file that only you can read.
     """
+    from connector_core.host.draft import Words
+
     with options.host(new=True) as host:
         form = Form(options, host, host.capabilities(connector), name or connector)
-        form.refuse_known()
+        draft = host.draft(connector, name=name)
         form.show_guide()
         words = Words(app=app, owner=owner, managed=managed)
-        return form.fill_in(words, values_of(pairs, form.capabilities.settings), keyring, checks=not no_check)
-
-
-@frozen(kw_only=True)
-class Words:
-    """The reserved words of a connection; an app that is there says the last two itself."""
-
-    app: str | None = None
-    owner: str | None = None
-    managed: bool | None = None
+        saved = False
+        try:
+            result = form.fill_in(draft, words, values_of(pairs, form.capabilities.settings), keyring, not no_check)
+            saved = result.saved
+        finally:
+            if not saved:
+                draft.discard()
+        return form.report(result) if saved else form.unsaved(result)
 
 
 @define
@@ -70,17 +69,12 @@ class Form:
 
     @property
     def asks(self) -> bool:
-        """Whether there is somebody to ask."""
+        """Whether there is a person to ask."""
         return not self.options.json and sys.stdin is not None and sys.stdin.isatty()
 
     @property
     def connector(self) -> str:
         return self.capabilities.manifest.name
-
-    def refuse_known(self) -> None:
-        if self.name in self.host.configuration.connections:
-            raise UsageError(f"there is a connection {self.name!r} already", hint="name another one with --name")
-        self.host.configuration.names([self.connector, self.name])  # names that come out alike as variables
 
     def show_guide(self) -> None:
         guide = self.capabilities.manifest.guide
@@ -91,34 +85,32 @@ class Form:
             if guide.url:
                 say(f"  More: {guide.url}")
 
-    def fill_in(self, given: Words, values: dict[str, Any], keyring: bool | None, *, checks: bool) -> int:
-        """Ask, try, and save; again as often as a person goes back. Gives the exit code."""
+    def fill_in(
+        self, draft: Draft, given: Words, values: dict[str, Any], keyring: bool | None, checks: bool
+    ) -> SetupResult:
+        """Ask, try, and save; again as often as a person goes back."""
         words, filled = self.words(given), self.with_required(values)
         while True:
-            findings = self.tried(filled) if checks else self.well_formed(filled)
+            findings = self.tried(draft, filled) if checks else draft.check(filled, tries=False)
             if checks and self.asks:
                 show(tuple(f for f in findings if f.level == "error"))
-            failed = next((finding for finding in findings if finding.level == "error"), None)
-            choice = "save" if failed is None else self.choice()
+            choice = "save" if all(f.level != "error" for f in findings) else self.choice()
             if choice == "save":
-                return self.report(save(self, words, filled, keyring), findings)
+                return evolve(draft.save(filled, keyring=keyring, **asdict(words)), findings=findings)
             if choice == "quit":
-                assert failed is not None
-                return self.unsaved(findings, failed)
+                return draft.unsaved(findings)
             if choice == "back":
                 words = self.words(given)
             filled = self.with_required(values)
 
     def words(self, given: Words) -> Words:
         """App, owner and managed, asked for where they are not given."""
+        from connector_core.host.draft import Words
+
         apps = self.host.configuration.apps
         app = given.app if given.app is not None or not self.asks else self._ask_app(apps)
         if app is not None and app in apps:
-            if given.owner is not None or given.managed is not None:
-                raise UsageError(
-                    f"the app {app!r} is there already, and says itself who owns it",
-                    hint="leave --owner, --managed and --unmanaged out; `connector-core configure` changes them",
-                )
+            given.refuse_twice(apps)
             return Words(app=app)
         if not self.asks:
             return Words(app=app, owner=given.owner, managed=bool(given.managed))
@@ -155,25 +147,11 @@ class Form:
             )
         return Secret(text.strip())
 
-    def tried(self, values: Mapping[str, Any]) -> tuple[Finding, ...]:
+    def tried(self, draft: Draft, values: Mapping[str, Any]) -> tuple[Finding, ...]:
         """What `check` finds, an error of the settings included, so that a person can go back."""
         self.options.remark("checking ...")
-        try:
-            with interruptible(self.host.cancel):
-                return self.host.connection(self.name, connector=self.connector, settings=values).check()
-        except ConfigurationError as error:
-            return (Finding(level="error", code=error.code, message=error.message, hint=error.hint),)
-
-    def well_formed(self, values: Mapping[str, Any]) -> tuple[Finding, ...]:
-        """No request: only what can be said of the settings themselves.
-
-        :raises ConfigurationError: they are wrong.
-        """
-        from connector_core.config.configuration import resolve
-
-        config = self.host.connection(self.name, connector=self.connector, settings=values).config
-        resolve(config, self.capabilities.manifest.settings)
-        return ()
+        with interruptible(self.host.cancel):
+            return draft.check(values)
 
     def choice(self) -> str:
         """What to do about a connection that does not work. Without a person it is not saved."""
@@ -186,30 +164,29 @@ class Form:
         say("; ".join(f"{word}: {meaning}" for word, meaning in choices.items()))
         return str(click.prompt("What now", type=click.Choice(list(choices)), default="again", err=True))
 
-    def report(self, places: Mapping[str, str], findings: tuple[Finding, ...]) -> int:
-        path = self.host.configuration.path
+    def report(self, result: SetupResult) -> int:
         if self.options.json:
-            print_json({**self._document(findings), "saved": True, "file": str(path), "secrets": dict(places)})
+            document = {"saved": True, "file": str(result.file), "secrets": dict(result.secrets)}
+            print_json({**self._document(result.findings), **document})
             return 0
-        show(findings)
-        note(f"saved {self.name} in {path}")
-        for setting, place in places.items():
+        show(result.findings)
+        note(f"saved {self.name} in {result.file}")
+        for setting, place in result.secrets.items():
             note(f"  its {setting} lies in {place}")
         note(f"  next: connector-core run {self.name}")
         return 0
 
-    def unsaved(self, findings: tuple[Finding, ...], failed: Finding) -> int:
+    def unsaved(self, result: SetupResult) -> int:
+        assert result.failure is not None
         if self.options.json:
-            print_json({**self._document(findings), "saved": False, **error_member(failed)})
+            print_json({**self._document(result.findings), "saved": False, **error_member(result.failure)})
         else:
             if not self.asks:  # a person has seen them when asked what to do
-                show(findings)
+                show(result.findings)
             say("nothing was saved" + ("" if self.asks else "; --no-check saves it as it is"))
-        return exit_code_of(failed.code)
+        return exit_code_of(result.failure.code)
 
     def _document(self, findings: tuple[Finding, ...]) -> dict[str, Any]:
-        from attrs import asdict
-
         return {"connection": self.name, "connector": self.connector, "findings": [asdict(f) for f in findings]}
 
     def _ask_app(self, apps: Mapping[str, Mapping[str, Any]]) -> str | None:
@@ -228,33 +205,6 @@ class Form:
 
 
 _LONGEST_SECRET = 65_536  # characters; what is longer is some other file
-
-
-def save(form: Form, words: Words, values: Mapping[str, Any], keyring: bool | None) -> dict[str, str]:
-    """Secrets first, then the file that refers to them; where each secret lies, in words."""
-    keeper, kept = keeper_of(form.host), {}
-    secrets = {key: value for key, value in values.items() if isinstance(value, Secret)}
-    try:
-        for key, secret in secrets.items():
-            kept[key] = keeper.keep(form.name, key, secret, keyring=keyring)
-        file_of(form.host).add_connection(form.name, *_tables(form, words, values, kept))
-    except ConnectorCoreError:
-        for where in kept.values():
-            keeper.forget(where.reference)
-        raise
-    return {key: where.place for key, where in kept.items()}
-
-
-def _tables(
-    form: Form, words: Words, values: Mapping[str, Any], kept: Mapping[str, Any]
-) -> tuple[dict[str, Json], str | None, dict[str, Json]]:
-    """The connection's table, and the app with what its own table says."""
-    own: dict[str, Json] = {"owner": words.owner} if words.owner else {}
-    own |= {"managed": words.managed} if words.managed is not None else {}
-    table: dict[str, Json] = {} if form.name == form.connector else {"connector": form.connector}
-    table |= {"app": words.app} if words.app else own
-    plain = {key: value for key, value in values.items() if not isinstance(value, Secret)}
-    return table | plain | {key: where.reference for key, where in kept.items()}, words.app, own
 
 
 def show(findings: tuple[Finding, ...]) -> None:
@@ -287,24 +237,6 @@ def values_of(pairs: tuple[str, ...], settings: tuple[Setting, ...], words: tupl
         except ValueError as error:
             raise UsageError(f"{key}: {error}") from None
     return values
-
-
-def file_of(host: Host) -> ConfigFile:
-    from connector_core.config.file import ConfigFile
-
-    return ConfigFile(_path_of(host))
-
-
-def keeper_of(host: Host) -> SecretStore:
-    """Secrets' files lie in a folder beside the configuration."""
-    from connector_core.config.secret_store import SecretStore
-
-    return SecretStore(_path_of(host).absolute().parent / "secrets")
-
-
-def _path_of(host: Host) -> Path:
-    assert host.configuration.path is not None  # hosts of the command line have one
-    return host.configuration.path
 
 
 def _prompt(label: str, **how: Any) -> str:

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector_core.cli.add import Form, file_of, keeper_of, show, values_of
+from connector_core.cli.add import Form, show, values_of
 from connector_core.cli.output import exit_code_of, note, print_json, say
 from connector_core.cli.program import Command, Options
 from connector_core.cli.prompts import confirmation
+from connector_core.cli.signals import interruptible
 from connector_core.cli.table import Column, print_table
-from connector_core.errors import GuardRefused, UnknownName, UsageError
+from connector_core.errors import ConfigurationError, GuardRefused, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from connector_core.host.host import Capabilities, Host
-    from connector_core.model import Json
+    from connector_core.host.setup import SetupResult
 
 _OF_APP = ("owner", "managed")
 _ORIGINS = (Column("CONNECTION"), Column("NAME"), Column("VALUE", least=12), Column("ORIGIN", least=12, wrap=True))
@@ -39,66 +40,52 @@ def configure(
     """
     with options.host() as host:
         form = _form(options, host, connection)
-        values = values_of(pairs, form.capabilities.settings, ("app", *_OF_APP))
-        settings = {k: v for k, v in values.items() if k not in ("app", *_OF_APP)}
+        changes = values_of(pairs, form.capabilities.settings, ("app", *_OF_APP))
         if secret is not None:
-            settings[secret] = form.ask_secret(_secret_named(form.capabilities, secret))
-        if not values and secret is None:
+            changes[secret] = form.ask_secret(_secret_named(form.capabilities, secret))
+        if not changes:
             raise UsageError("nothing to change", hint=f"connector-core configure {connection} page_size=50")
-        now = {k: v for k, v in settings.items() if v is not None}
-        findings = form.well_formed(now) if no_check or secret is None else form.tried(now)
-        if failed := next((f for f in findings if f.level == "error"), None):
-            show(findings)
+        if secret is not None and not no_check:
+            options.remark("checking ...")
+        with interruptible(host.cancel):
+            result = host.configure(connection, changes, keyring=keyring, check=not no_check)
+        if result.failure is not None:
+            show(result.findings)
             say("nothing was changed")
-            return exit_code_of(failed.code)
-        changed: dict[str, Json | None] = {**values}
-        if secret is not None:
-            changed[secret] = keeper_of(host).keep(connection, secret, settings[secret], keyring=keyring).reference
-        _change(host, connection, changed)
-        before = host.configuration.connections[connection].get(secret or "")
-        if secret is not None and before != changed[secret]:
-            keeper_of(host).forget(before)
-    _told(options, {"connection": connection, "changed": sorted(changed)}, f"changed {', '.join(sorted(changed))}")
-    return 0
+            return exit_code_of(result.failure.code)
+    changed = list(result.changed)
+    return _told(options, result, {"connection": connection, "changed": changed}, f"changed {', '.join(changed)}")
 
 
 @click.command(cls=Command)
 @click.argument("connection")
 @click.argument("new")
 @click.pass_obj
-def rename(options: Options, connection: str, new: str) -> None:
+def rename(options: Options, connection: str, new: str) -> int:
     """Give a connection another name; its history goes along."""
     with options.host() as host:
-        known = host.configuration.connections
-        half_done = connection not in known and new in known  # the last one died before the history went along
-        config = host.connection(new if half_done else connection).config
-        host.configuration.names([config.connector, new])
-        host.connection(new, connector=config.connector)  # a name that can be one
-        with host.renaming(connection, new) as went_along:
-            if not (half_done and went_along):
-                file_of(host).rename(connection, new, config.connector)
-    _told(options, {"connection": new, "before": connection}, f"{connection} is now {new}")
+        result = host.rename(connection, new)
+    return _told(options, result, {"connection": new, "before": connection}, f"{connection} is now {new}")
 
 
 @click.command(cls=Command)
 @click.argument("connection")
 @click.option("--yes", is_flag=True, help="Without asking.")
 @click.pass_obj
-def remove(options: Options, connection: str, yes: bool) -> None:
+def remove(options: Options, connection: str, yes: bool) -> int:
     """Forget a connection and its secrets; its history stays.
 
-    Nothing is changed in the application. A connection of that name that is added later continues the history.
+    Nothing is changed in the application. A connection of that name that is added later is another one, with a
+    history of its own.
     """
     with options.host() as host:
-        form = _form(options, host, connection)
+        _form(options, host, connection)
         ask = confirmation(options)
         question = f"{connection} goes out of {host.configuration.path}, and its secrets are forgotten."
         if not yes and not (ask is not None and ask(question)):
             raise GuardRefused(f"removing {connection} was not confirmed", hint="--yes confirms it")
-        file_of(host).remove(connection)
-        for setting in filter(lambda s: s.secret, form.capabilities.settings):
-            keeper_of(host).forget(host.configuration.connections[connection].get(setting.name))
-    _told(options, {"connection": connection, "removed": True}, f"removed {connection}")
+        result = host.remove(connection)
+    return _told(options, result, {"connection": connection, "removed": True}, f"removed {connection}")
 
 
 @click.command(cls=Command)
@@ -143,16 +130,15 @@ def _secret_named(found: Capabilities, name: str) -> Any:
     raise UsageError(f"{found.manifest.name} has no secret named {name!r}", hint=f"known are: {known or 'none'}")
 
 
-def _change(host: Host, connection: str, changed: dict[str, Json | None]) -> None:
-    """Owner and managed go to the app where there is one, all else to the connection."""
-    app = changed["app"] if "app" in changed else host.connection(connection).config.app
-    of_app = {k: v for k, v in changed.items() if k in _OF_APP} if app else {}
-    own = {k: v for k, v in changed.items() if k not in of_app}
-    file_of(host).change(connection, own, None if app is None else str(app), of_app)
-
-
-def _told(options: Options, document: dict[str, Any], sentence: str) -> None:
+def _told(options: Options, result: SetupResult, document: dict[str, Any], sentence: str) -> int:
+    """Say what was done, and what is left to do; a secret that is still there is an error."""
+    for warning in result.warnings:
+        say(f"warning: {warning}")
+    for leftover in result.leftovers:
+        say(f"{'error' if leftover.failed else 'warning'}: {leftover}")
     if options.json:
-        print_json(document)
+        more = {"warnings": list(result.warnings), "leftovers": [str(leftover) for leftover in result.leftovers]}
+        print_json({**document, **more})
     else:
         note(sentence)
+    return ConfigurationError.exit_code if any(leftover.failed for leftover in result.leftovers) else 0

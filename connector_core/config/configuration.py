@@ -57,7 +57,8 @@ def _sensible(_: object, __: Attribute[str], name: str) -> None:
 @frozen(kw_only=True)
 class ConnectionConfig:
     """What is configured for one connection. ``values`` are settings of the connector, not yet checked; ``words`` the
-    reserved words that are given. ``identity`` is None where the file holds none: then the state keeps it.
+    reserved words that are given. ``identity`` is None where the file holds none: then the state keeps it. ``new``: it
+    is being set up.
 
     ``others`` are the names of the other connections, ``file`` is the configuration file, ``environ`` the environment
     that settings may come from.
@@ -66,6 +67,7 @@ class ConnectionConfig:
     name: str = field(validator=_sensible)
     connector: str
     identity: str | None = None
+    new: bool = False
     app: str | None = None
     owner: str | None = None
     managed: bool = False
@@ -89,7 +91,7 @@ class ConnectionConfig:
     @property
     def ref(self) -> ConnectionRef:
         """Return what the state knows it by."""
-        return ConnectionRef(name=self.name, connector=self.connector, identity=self.identity)
+        return ConnectionRef(name=self.name, connector=self.connector, identity=self.identity, new=self.new)
 
 
 @frozen(kw_only=True)

@@ -1,10 +1,17 @@
-"""Keeping a secret that a person pasted: in the keyring where there is one, else in a file only they can read."""
+"""Keeping a secret that a person pasted: in the keyring where there is one, else in a file only they can read.
+
+Each secret that is kept has a name that no other ever had, of the connection's identity, the setting, the configuration
+file and chance. So keeping one never writes over another, and a reading of the configuration finds the secret that was
+current then, or none.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
+import secrets
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
 
 from attrs import frozen
 
@@ -13,6 +20,7 @@ from connector_core.files import make_private_folder, what_is_wrong, write_priva
 from connector_core.model import Json, Secret
 
 SERVICE = "connector-core"  # under which the keyring knows us
+_OURS = re.compile(r"[0-9a-f]{32}\..+\.([0-9a-f]{8})-[0-9a-f]{8}")
 
 
 @frozen(kw_only=True)
@@ -23,22 +31,36 @@ class StoredSecret:
     place: str
 
 
+@frozen(kw_only=True)
+class Leftover:
+    """A secret that is still there, and why. ``failed``: it should have been deleted; else it is not ours to delete."""
+
+    place: str
+    reason: str
+    failed: bool
+
+    def __str__(self) -> str:
+        return f"{self.place} is still there: {self.reason}"
+
+
 class SecretStore:
-    """Keeps secrets of connections; files lie in ``folder``, one each, mode 0600."""
+    """Keeps secrets for the connections of the configuration file at ``path``; files lie in a folder beside it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._folder = self._path.parent / "secrets"
+        self._mark = hashlib.sha256(str(self._path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
-    def keep(self, connection: str, setting: str, secret: Secret, *, keyring: bool | None = None) -> StoredSecret:
-        """Keep it.
+    def keep(self, identity: str, setting: str, secret: Secret, *, keyring: bool | None = None) -> StoredSecret:
+        """Keep it under a new name.
 
         :param keyring: True insists on the keyring, False on a file; None takes the keyring where there is one.
-        :raises ConfigurationError: there is no keyring, or the file cannot be written.
+        :raises ConfigurationError: there is no keyring that keeps it, or the file cannot be written.
         """
-        if keyring is not False and _to_keyring(_name(connection, setting), secret, insist=bool(keyring)):
-            name = _name(connection, setting)
+        name = f"{identity}.{setting}.{self._mark}-{secrets.token_hex(4)}"
+        if keyring is not False and _to_keyring(name, secret, insist=bool(keyring)):
             return StoredSecret(reference={"keyring": name}, place=f"the keyring, as {name!r} of {SERVICE}")
-        path = self._path(connection, setting)
+        path = self._folder / name
         try:
             for folder in (self._folder.parent, self._folder):  # `parents` would leave the outer one open to others
                 make_private_folder(folder)
@@ -47,46 +69,93 @@ class SecretStore:
             raise ConfigurationError(f"cannot write {path}: {what_is_wrong(error)}") from error
         return StoredSecret(reference={"file": str(path)}, place=f"{path}, which only you can read")
 
-    def forget(self, reference: Json) -> None:
-        """Throw away what that reference leads to, if it was kept here; what lies elsewhere is not ours."""
-        if not isinstance(reference, dict):
-            return
-        if "keyring" in reference:
-            _from_keyring(str(reference["keyring"]))
-        elif "file" in reference and (path := Path(str(reference["file"]))).parent == self._folder:
-            with suppress(OSError):
-                path.unlink()
+    def forget(self, reference: Json, connection: str) -> Leftover | None:
+        """Delete what a reference leads to, if it was kept for this configuration and nothing refers to it any more.
 
-    def _path(self, connection: str, setting: str) -> Path:
-        return self._folder / f"{quote(connection, safe='')}.{setting}"
+        :param connection: the name of the connection whose it was: secrets of earlier versions are named after it.
+        :returns: what is left and why; None where nothing of ours is.
+        """
+        if not isinstance(reference, dict) or len(reference) != 1:
+            return None
+        way, name = next(iter(reference.items()))
+        if not isinstance(name, str) or way not in ("keyring", "file") or self.is_referred_to(name):
+            return None
+        if way == "keyring":
+            return self._forget_entry(name, connection)
+        return self._forget_file(Path(name))
 
+    def _forget_entry(self, name: str, connection: str) -> Leftover | None:
+        ours = _OURS.fullmatch(name)
+        if ours is None and name != connection and not name.startswith(f"{connection}."):
+            return None
+        place = f"{name!r} of {SERVICE} in the keyring"
+        if ours is not None and ours[1] != self._mark:
+            return Leftover(place=place, reason="it was kept for another configuration file", failed=False)
+        reason = _from_keyring(name)
+        return None if reason is None else Leftover(place=place, reason=reason, failed=True)
 
-def _name(connection: str, setting: str) -> str:
-    return connection if setting == "token" else f"{connection}.{setting}"
+    def _forget_file(self, path: Path) -> Leftover | None:
+        if path.parent != self._folder:
+            if _OURS.fullmatch(path.name) and path.exists():
+                return Leftover(place=str(path), reason="it was kept for another configuration file", failed=False)
+            return None
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            return Leftover(place=str(path), reason=what_is_wrong(error), failed=True)
+        return None
+
+    def is_referred_to(self, name: str) -> bool:
+        """Whether a configuration file of this folder still says that name, in whatever connection."""
+        import tomllib
+
+        for path in {self._path, *self._path.parent.glob("*.toml")}:
+            with suppress(OSError, ValueError, RecursionError, AttributeError):
+                document = tomllib.loads(path.read_text("utf-8-sig"))
+                tables = [table for table in document.get("connections", {}).values() if isinstance(table, dict)]
+                if any(name in (v.values() if isinstance(v, dict) else (v,)) for t in tables for v in t.values()):
+                    return True
+        return False
 
 
 def _to_keyring(name: str, secret: Secret, *, insist: bool) -> bool:
+    """Put it there and read it back: there are keyrings that take everything and keep nothing."""
     try:
         import keyring
-        from keyring.errors import KeyringError
-
-        try:
-            keyring.set_password(SERVICE, name, secret.reveal())
-        except (KeyringError, RuntimeError) as error:
-            if insist:
-                raise ConfigurationError(f"the keyring does not take it ({type(error).__name__})") from None
-            return False
     except ImportError:
         if insist:
             raise ConfigurationError(
                 "keyring is not installed", hint="pip install 'connector-core[keyring]', or keep it in a file"
             ) from None
         return False
-    return True
+    reason = "it kept nothing"
+    try:
+        keyring.set_password(SERVICE, name, secret.reveal())
+        if keyring.get_password(SERVICE, name) == secret.reveal():
+            return True
+    except Exception as error:  # each backend has errors of its own, whose words may be anything
+        reason = type(error).__name__
+    _from_keyring(name)
+    if insist:
+        raise ConfigurationError(
+            f"the keyring does not take it ({reason})", hint="unlock it, or keep the secret in a file: --no-keyring"
+        )
+    return False
 
 
-def _from_keyring(name: str) -> None:
-    with suppress(Exception):  # not installed, locked, or nothing there: then there is nothing to forget
+def _from_keyring(name: str) -> str | None:
+    """Delete an entry; why it is still there, or None where it is not."""
+    try:
         import keyring
-
+    except ImportError:
+        return "keyring is not installed (pip install 'connector-core[keyring]')"
+    reason = "the keyring did not delete it"
+    try:
+        if keyring.get_password(SERVICE, name) is None:
+            return None
         keyring.delete_password(SERVICE, name)
+        if keyring.get_password(SERVICE, name) is None:
+            return None
+    except Exception as error:  # as above
+        reason = f"the keyring cannot be used ({type(error).__name__})"
+    return f"{reason}; `keyring del {SERVICE} {name}` deletes it"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from connector_core.errors import StateError
-from connector_core.files import make_private_folder, read_bytes
+from connector_core.files import make_private_folder, read_bytes, what_is_wrong
 from connector_core.store.companions import vault_file
 from connector_core.store.connections import ConnectionRef, find_connection, identity_of
 from connector_core.store.database import explained, open_reader, open_writer
@@ -30,27 +31,32 @@ class ConnectionVault:
 
         :raises StateError: the state or the vault cannot be used.
         """
-        identity = self._known_identity()
+        row = self._row()
+        identity = self._ref.identity if row is None else str(row["identity"])
         return None if identity is None else FileVault(vault_file(self._state, identity)).get(name)
 
     def put(self, name: str, value: str) -> None:
-        """Keep it, as `FileVault.put`.
+        """Keep it, as `FileVault.put`; but not for a connection that was removed meanwhile.
 
         :raises StateError: the state or the vault cannot be used.
         """
-        with explained(self._state), closing(open_writer(self._state)) as db:
-            identity = identity_of(db, self._ref)
+        row = self._row()
+        identity = self._ref.identity if row is None else str(row["identity"])
+        if row is not None and row["removed"] is not None:
+            return
+        if identity is None:
+            with explained(self._state), closing(open_writer(self._state)) as db:
+                identity = identity_of(db, self._ref)
         FileVault(vault_file(self._state, identity)).put(name, value)
 
-    def _known_identity(self) -> str | None:
-        """The state's first: it may still have one of its own, where the configuration file was given one since."""
+    def _row(self) -> sqlite3.Row | None:
+        """The state may still have another identity, where the configuration file was given one since."""
         with explained(self._state):
             db = open_reader(self._state)
             if db is None:
-                return self._ref.identity
+                return None
             with closing(db):
-                row = find_connection(db, self._ref)
-        return self._ref.identity if row is None else str(row["identity"])
+                return find_connection(db, self._ref)
 
 
 class FileVault:
@@ -102,3 +108,16 @@ class FileVault:
         except (OSError, ValueError, RecursionError) as error:  # words of a ValueError could quote what the file holds
             reason = error if isinstance(error, OSError) else type(error).__name__
             raise StateError(f"cannot use the vault {self._path}: {reason}") from None
+
+
+def forget_vault(state: Path, identity: str) -> None:
+    """Delete the vault of a connection, where there is one.
+
+    :raises StateError: it cannot be deleted.
+    """
+    path = vault_file(state, identity)
+    try:
+        for end in ("", ".new", ".lock"):
+            path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
+    except OSError as error:
+        raise StateError(f"cannot delete the vault {path}: {what_is_wrong(error)}", hint="delete it by hand") from error

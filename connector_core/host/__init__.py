@@ -4,6 +4,8 @@
 
     host.py          Host: plugins, configuration and state put together
     connection.py    Connection: what can be asked of one account of an application
+    setup.py         Host.configure, rename and remove; what a set-up did
+    draft.py         Host.add: a new connection, tried before it is saved
     record.py        its half that reads the state alone
     sync_run.py      one call of Connection.sync
     plans.py         Connection.plan and Connection.apply

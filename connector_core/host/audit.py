@@ -22,7 +22,7 @@ from connector_core.store.journal import Requester
 
 T = TypeVar("T")
 
-__all__ = ["Audit", "RefusedAttempt", "SetupChange", "asker"]
+__all__ = ["Audit", "RefusedAttempt", "SetupChange", "asker", "requester"]
 
 
 @frozen(kw_only=True)
@@ -41,7 +41,7 @@ class Audit:
         :param who: by default this process's user.
         :raises StateError: the state cannot be written.
         """
-        asked = Requester(who=who or asker(), reason=reason)
+        asked = requester(who, reason)
 
         def write(db: sqlite3.Connection, connection: int) -> tuple[Operation, ...]:
             return tuple(note_setup(db, connection, change, asked, self.clock) for change in changes)
@@ -54,12 +54,17 @@ class Audit:
         :param who: by default this process's user.
         :raises StateError: the state cannot be written.
         """
-        asked = Requester(who=who or asker(), reason=reason)
+        asked = requester(who, reason)
         return self._write(lambda db, connection: note_refusal(db, connection, attempt, asked, self.clock))
 
     def _write(self, note: Callable[[sqlite3.Connection, int], T]) -> T:
         with explained(self.path), closing(open_writer(self.path)) as db, transaction(db):
             return note(db, connection_id(db, self.config.ref))
+
+
+def requester(who: str | None = None, reason: str | None = None) -> Requester:
+    """Who asks and why; by default this process's user."""
+    return Requester(who=who or asker(), reason=reason)
 
 
 def asker() -> str:

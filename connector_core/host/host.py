@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -28,6 +27,8 @@ from connector_core.settings import IDENTITY, Setting, declared
 
 if TYPE_CHECKING:
     from connector_core.connectors.sandbox import Sandbox
+    from connector_core.host.draft import Draft
+    from connector_core.host.setup import Setup, SetupResult
     from connector_core.host.status import ConnectionStatus
     from connector_core.http import HttpPolicy
     from connector_core.provision.plan import Plan
@@ -189,34 +190,96 @@ class Host:
         config = self.connection(connection).config
         return look(config, self._state_path(connection), self._context.clock)
 
-    @contextmanager
-    def renaming(self, name: str, new: str) -> Iterator[bool]:
-        """Let the history of a connection go over to another name, if what is done inside succeeds.
+    # -- setting up ----------------------------------------------------------------------------------------
 
-        Gives whether there is any.
+    def reload(self) -> None:
+        """Read the configuration file again. Connections that were opened keep what they were opened with.
 
-        Where each connection has a state file of its own (``{connection}``), the history stays in the earlier file.
-
-        :raises Busy: it is being synced or changed.
-        :raises UsageError: there is a history of the other name.
+        :raises ConfigurationError: it is wrong; then the configuration stays as it was.
         """
-        path = self._state_path(name)
-        if path != self._state_path(new) or not path.exists():
-            yield False
-            return
-        from connector_core.store.connections import find_connection, rename_connection
-        from connector_core.store.database import explained, open_writer, transaction
-        from connector_core.store.lock import exclusive
+        if self._configuration.path is not None:
+            self._configuration = Configuration.load(self._configuration.path, self._configuration.environ)
 
-        config = self.connection(name if name in self._configuration.connections else new).config
-        ref = evolve(config.ref, name=name)
-        with explained(path), closing(open_writer(path)) as db:
-            row = find_connection(db, ref)
-            if row is None or row["name"] != name:
-                yield False
-                return
-            with exclusive(path, db, ref, self._context.clock), transaction(db):
-                yield rename_connection(db, ref, new)
+    def draft(self, connector: str, *, name: str | None = None) -> Draft:
+        """Begin to set up a connection, which is tried, then saved or discarded.
+
+        :raises UsageError: there is a connection of that name, or this host has no configuration file.
+        """
+        from connector_core.host.draft import Draft
+
+        return Draft.begin(self._setup(), connector, name)
+
+    def add(
+        self, connector: str, *, name: str | None = None, app: str | None = None, owner: str | None = None,
+        managed: bool | None = None, settings: Mapping[str, Any] | None = None, keyring: bool | None = None,
+        check: bool = True,
+    ) -> SetupResult:  # fmt: skip
+        """Set a connection up: try it, keep its secrets, and write it into the configuration file.
+
+        :param name: by default the connector's.
+        :param app: the application entry, made where there is none; one that is there says owner and managed itself.
+        :param settings: values by name; a secret as text or `Secret`.
+        :param keyring: True insists on the keyring for secrets, False on private files; None takes what there is.
+        :param check: where it finds an error, nothing is saved; False tries nothing.
+        :raises UsageError: there is a connection of that name.
+        :raises ConfigurationError: a setting is wrong, a secret cannot be kept, or the file cannot be written.
+        """
+        draft = self.draft(connector, name=name)
+        findings = draft.check(settings or {}, tries=check)
+        if any(finding.level == "error" for finding in findings):
+            draft.discard()
+            return draft.unsaved(findings)
+        result = draft.save(settings or {}, app=app, owner=owner, managed=managed, keyring=keyring)
+        self.reload()
+        return evolve(result, findings=findings)
+
+    def configure(
+        self, name: str, changes: Mapping[str, Any], *, keyring: bool | None = None, check: bool = True,
+        who: str | None = None, reason: str | None = None,
+    ) -> SetupResult:  # fmt: skip
+        """Change settings of a connection, or its app, owner and managed; None goes back to the default.
+
+        Owner and managed of a connection with an app are the app's, and change for all its connections.
+
+        :param changes: values by name; a secret as text or `Secret`, which replaces the one that is kept.
+        :param check: try a new secret, and save nothing where an error is found.
+        :param who: for the journal; by default this process's user.
+        :raises UnknownName: the file has no such connection.
+        :raises ConfigurationChanged: another connection has that name by now; nothing was changed.
+        :raises ConfigurationError: as `add`.
+        """
+        from connector_core.host.audit import requester
+
+        asked = requester(who, reason)
+        result = self._setup().configure(name, changes, keyring=keyring, check=check, asked=asked)
+        self.reload()
+        return result
+
+    def rename(self, name: str, new: str, *, who: str | None = None, reason: str | None = None) -> SetupResult:
+        """Give a connection another name; its identity, and all that belongs to it, stays.
+
+        :raises UnknownName: the file has no such connection.
+        :raises UsageError: the file or the state has one of the other name.
+        :raises Busy: it is being synced or changed.
+        """
+        from connector_core.host.audit import requester
+
+        result = self._setup().rename(name, new, asked=requester(who, reason))
+        self.reload()
+        return result
+
+    def remove(self, name: str, *, who: str | None = None, reason: str | None = None) -> SetupResult:
+        """Take a connection out of the configuration, with its secrets; its history stays in the state.
+
+        ``leftovers`` of the result names secrets that could not be deleted.
+
+        :raises UnknownName: the file has no such connection.
+        """
+        from connector_core.host.audit import requester
+
+        result = self._setup().remove(name, asked=requester(who, reason))
+        self.reload()
+        return result
 
     def refuse_precious(self, target: Path, *, inputs: Iterable[Path] = ()) -> None:
         """Refuse to write to a file that must not be lost: the state, the configuration, a secret, or an input.
@@ -260,7 +323,12 @@ class Host:
         name = self.connection(connection).name if connection is not None else ""
         return restore(source, self._state_path(name), self._context.clock)
 
-    # -- for connections -----------------------------------------------------------------------------------
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _setup(self) -> Setup:
+        from connector_core.host.setup import Setup
+
+        return Setup.begin(self._configuration, self._context, self._state_path)
 
     def _state_path(self, connection: str) -> Path:
         path = Path(self._db.replace("{connection}", quote(connection, safe=" ")))

@@ -6,6 +6,9 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
+from connector_core.errors import StateError
+from connector_core.files import make_private_folder, what_is_wrong
+
 
 def lock_file(state: Path, identity: str) -> Path:
     """Return the file whose lock says that the connection is being synced or changed."""
@@ -15,6 +18,22 @@ def lock_file(state: Path, identity: str) -> Path:
 def vault_file(state: Path, identity: str) -> Path:
     """Return the file of the credentials that the application of a connection rotates."""
     return state.with_name(f"{state.name}.{identity}.vault")
+
+
+def move_state(state: Path, later: Path, identity: str) -> None:
+    """Give the state file of a single connection another name, with its log and the vault.
+
+    :raises StateError: it cannot be renamed.
+    """
+    try:
+        make_private_folder(later.parent)
+        for end in ("-wal", "-shm", ""):
+            _move(state.with_name(f"{state.name}{end}"), later.with_name(f"{later.name}{end}"))
+        _move(vault_file(state, identity), vault_file(later, identity))
+    except OSError as error:
+        raise StateError(
+            f"cannot rename {state} to {later}: {what_is_wrong(error)}", hint="rename it by hand, with its -wal"
+        ) from error
 
 
 def move_vault(db: sqlite3.Connection, before: str, identity: str) -> None:

@@ -20,11 +20,13 @@ class ConnectionRef:
     """Which connection is meant: the one of this ``identity``.
 
     Where no configuration file holds an identity (None), it is the one of this ``name`` that has none there either.
+    ``new``: it is being set up, so nothing that is kept under its name is its own.
     """
 
     name: str
     connector: str
     identity: str | None = None
+    new: bool = False
 
 
 def new_identity() -> str:
@@ -46,10 +48,11 @@ def find_connection(db: sqlite3.Connection, ref: ConnectionRef) -> sqlite3.Row |
     row = None
     if ref.identity is not None:
         row = db.execute("SELECT * FROM connections WHERE identity = ?", (ref.identity,)).fetchone()
-    if row is None:
+    if row is None and not ref.new:
         # What was run before its configuration held an identity (an earlier version, a backup) is not lost.
-        which = "name = ? AND removed IS NULL AND (? IS NULL OR NOT configured)"
-        row = db.execute(f"SELECT * FROM connections WHERE {which}", (ref.name, ref.identity)).fetchone()
+        which = "name = ? AND removed IS NULL AND (? IS NULL OR (NOT configured AND connector = ?))"
+        values = (ref.name, ref.identity, ref.connector)
+        row = db.execute(f"SELECT * FROM connections WHERE {which}", values).fetchone()
     found: sqlite3.Row | None = row
     return found
 
@@ -71,6 +74,11 @@ def rename_connection(db: sqlite3.Connection, ref: ConnectionRef, new: str) -> b
     if row is not None:
         db.execute("UPDATE connections SET name = ? WHERE id = ?", (new, row["id"]))
     return row is not None
+
+
+def mark_removed(db: sqlite3.Connection, connection: int, at: str) -> None:
+    """Remember that the configuration holds a connection no longer. Its history stays; its name is free."""
+    db.execute("UPDATE connections SET removed = ?, next_run = NULL WHERE id = ?", (at, connection))
 
 
 def name_holder(db: sqlite3.Connection, connection: int, holder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import stat
 import subprocess
@@ -14,8 +15,11 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 from kit.cli import PROGRAM, TOKEN, Done, Home, workspace
+from kit.keyrings import StubbornKeyring, using
 from kit.terminal import at_terminal
 
+from connector_core import Host
+from connector_core.cli.program import run
 from connector_core.config.file import ConfigFile
 
 WRONG = "a-token-of-somewhere-else"
@@ -62,8 +66,14 @@ def config_of(home: Home) -> Path:
     return home.folder / "etc" / "connector-core.toml"
 
 
+def secrets_of(home: Home) -> list[Path]:
+    """Every file in which a secret is kept."""
+    return sorted((config_of(home).parent / "secrets").glob("*"))
+
+
 def secret_of(home: Home, name: str = "whimsical") -> Path:
-    return config_of(home).parent / "secrets" / f"{name}.token"
+    """The file to which the configuration refers."""
+    return Path(written(home)["connections"][name]["token"]["file"])
 
 
 def written(home: Home) -> dict[str, Any]:
@@ -160,7 +170,7 @@ def test_going_back_and_quitting_save_nothing(home: Home) -> None:
             person.waits_for("nothing was saved")
             assert person.leaves() == 4
     assert written(home) == {}
-    assert not secret_of(home).exists()
+    assert secrets_of(home) == []
 
 
 def test_ctrl_c_at_the_prompt_saves_nothing(home: Home) -> None:
@@ -190,7 +200,8 @@ def test_a_script_sets_up_the_same_without_a_terminal(home: Home) -> None:
         },
         "connections": {
             "whimsical": {
-                "app": "Design", "base_url": there.url, "page_size": 50, "token": {"file": str(secret_of(home))},
+                "identity": written(home)["connections"]["whimsical"]["identity"],
+                "app": "Design", "base_url": there.url, "page_size": 50, "token": {"file": str(secrets_of(home)[0])},
             }
         },
     }  # fmt: skip
@@ -263,7 +274,7 @@ def test_what_cannot_be_saved_is_said(home: Home, arguments: Any, stdin: str, co
     assert said in done.err
     assert TOKEN not in done.err
     assert written(home) == {}
-    assert not secret_of(home).exists()
+    assert secrets_of(home) == []
 
 
 def test_a_refused_token_is_not_saved_by_a_script(home: Home) -> None:
@@ -294,7 +305,7 @@ def test_a_secret_that_was_kept_is_forgotten_where_the_file_cannot_be_written(ho
     done = script(home, "add", "whimsical", "--no-check")
     assert done.code == 3, done
     assert "cannot write the configuration" in done.err
-    assert not secret_of(home).exists()
+    assert secrets_of(home) == []
 
 
 def test_the_keyring_is_used_where_there_is_one(home: Home) -> None:
@@ -305,8 +316,9 @@ def test_the_keyring_is_used_where_there_is_one(home: Home) -> None:
     with workspace(1) as there:
         done = script(home, "add", "whimsical", "--set", f"base_url={there.url}")
         assert done.code == 0, done.err
-        assert written(home)["connections"]["whimsical"]["token"] == {"keyring": "whimsical"}
-        assert not secret_of(home).exists()
+        table = written(home)["connections"]["whimsical"]
+        assert table["token"]["keyring"].startswith(f"{table['identity']}.token.")
+        assert secrets_of(home) == []
         assert home("run", "whimsical").code == 0
     assert TOKEN in (home.folder / "keyring.json").read_text()
     assert home("remove", "whimsical", "--yes").code == 0
@@ -335,7 +347,7 @@ def test_settings_owner_and_managed_are_changed_one_by_one(configured: Home) -> 
     done = configured("configure", "whimsical", "owner=it@example.com", "managed=yes", "page_size=", "patch_style=flat")
     assert done.code == 0, done.err
     table = written(configured)["connections"]["whimsical"]
-    assert {k: v for k, v in table.items() if k != "token"} == {
+    assert {k: v for k, v in table.items() if k not in ("token", "identity")} == {
         "owner": "it@example.com", "managed": True, "patch_style": "flat",
     }  # fmt: skip
     assert config_of(configured).read_text().startswith("# first\n[connections.whimsical] # mine\n")
@@ -348,7 +360,7 @@ def test_owner_and_managed_move_into_the_app(configured: Home) -> None:
     assert written(configured)["apps"] == {"Design": {"owner": "it@example.com", "managed": True}}
     assert configured("configure", "whimsical", "managed=false").code == 0
     assert written(configured)["apps"] == {"Design": {"owner": "it@example.com", "managed": False}}
-    assert written(configured)["connections"]["whimsical"].keys() == {"page_size", "token", "app"}
+    assert written(configured)["connections"]["whimsical"].keys() == {"page_size", "token", "app", "identity"}
 
 
 def test_a_new_token_is_tried_before_the_old_one_goes(configured: Home) -> None:
@@ -383,7 +395,7 @@ def test_a_renamed_connection_keeps_its_history_and_its_secret(configured: Home)
     assert len(configured("syncs", "design", "--json").document["syncs"]) == 2
     assert configured("access", "whimsical").code == 6
     assert configured("remove", "design", "--yes").code == 0
-    assert not secret_of(configured).exists()
+    assert secrets_of(configured) == []
 
 
 def test_a_rename_that_died_half_way_is_finished_by_the_same_again(configured: Home) -> None:
@@ -468,3 +480,36 @@ def test_nothing_that_is_kept_holds_the_token(home: Home) -> None:
     assert not any(TOKEN in done.out + done.err for done in outputs)
     holders = [p for p in home.folder.rglob("*") if p.is_file() and TOKEN.encode() in p.read_bytes()]
     assert holders == [secret_of(home)]
+
+
+def test_a_secret_that_is_still_there_is_an_error(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 3, with what to do; the connection is removed all the same."""
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    with using(StubbornKeyring()):
+        Host.from_environment().add("whimsical", settings={"token": TOKEN}, check=False)
+        assert run(["remove", "whimsical", "--yes", "--json"]) == 3
+    done = capfd.readouterr()
+    assert "error: " in done.err and "is still there" in done.err and "keyring del connector-core" in done.err
+    assert json.loads(done.out)["removed"] is True and len(json.loads(done.out)["leftovers"]) == 1
+    assert written(home).get("connections", {}) == {}
+
+
+def test_a_rename_warns_of_variables_that_keep_the_old_name(configured: Home) -> None:
+    """Each with the name that it should have now."""
+    configured.environ["CONNECTOR_CORE_WHIMSICAL_PAGE_SIZE"] = "9"
+    done = configured("rename", "whimsical", "design")
+    assert (done.code, done.out) == (0, "whimsical is now design\n")
+    assert "CONNECTOR_CORE_WHIMSICAL_PAGE_SIZE is set for whimsical: design reads CONNECTOR_CORE_DESIGN" in done.err
+
+
+def test_operations_show_changes_of_set_up(configured: Home) -> None:
+    """With who made them; the secret is named, and not shown."""
+    assert configured("configure", "whimsical", "managed=true").code == 0
+    done = configured("operations", "whimsical", "--json")
+    found = [(o["kind"], o["setting"], o["value_after"]) for o in done.document["operations"]]
+    assert found == [("setup", "managed", "true"), ("setup", "token", None)]
+    assert all("@" in o["requested_by"] for o in done.document["operations"])
+    assert TOKEN not in done.out

@@ -42,7 +42,7 @@ def test_a_file_whose_tables_are_scattered_is_changed_all_the_same(file: ConfigF
     assert read(file) == {
         "other one": {"connector": "whimsical"}, "design": {"app": "Whimsical", "connector": "whimsical"}
     }  # fmt: skip
-    file.change("other one", {"page_size": 7}, None, {})
+    file.change("other one", {"page_size": 7})
     file.add_connection("third", {"connector": "whimsical"})
     file.remove("design")
     assert read(file) == {"other one": {"connector": "whimsical", "page_size": 7}, "third": {"connector": "whimsical"}}
@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_read_is_not_written(file: ConfigFile, line: str) 
 def test_a_value_that_is_no_text_changes_nothing(file: ConfigFile) -> None:
     """Half a character has no form in which it could stand in a file."""
     with pytest.raises(ConfigurationError, match="cannot be changed from here"):
-        file.change("whimsical", {"owner": "a\udcff"}, None, {})
+        file.change("whimsical", {"owner": "a\udcff"})
     assert file.path.read_text() == SCATTERED
 
 

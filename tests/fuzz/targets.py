@@ -406,7 +406,7 @@ def _plain(document: Any) -> Any:
 
 
 def _change(file: ConfigFile, name: str) -> list[str]:
-    file.change("whimsical", {"page_size": 7, "protected": [name]}, None, {})
+    file.change("whimsical", {"page_size": 7, "protected": [name]})
     return ["whimsical"]
 
 

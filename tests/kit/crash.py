@@ -145,7 +145,7 @@ def _configure(job: Mapping[str, Any]) -> dict[str, Any]:
     from connector_core.config.file import ConfigFile
 
     for number in range(1, 9):
-        ConfigFile(Path(job["db"])).change("whimsical", {"page_size": number}, None, {})
+        ConfigFile(Path(job["db"])).change("whimsical", {"page_size": number})
     return {}
 
 

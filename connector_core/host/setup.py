@@ -1,0 +1,332 @@
+"""Setting connections up, for `Host`: nothing is asked, and nothing printed.
+
+A change is made in this order: new secrets are kept under names that nothing else has; the configuration file is
+changed in one step, if it is still about the same connection; the change is written into the journal; secrets that
+nothing refers to any more are deleted. So a failure or a crash at any moment leaves a connection as it was or as it is
+to be.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from connector_core.clock import rfc3339
+from connector_core.config import addresses
+from connector_core.config.configuration import Configuration, ConnectionConfig, resolve, variable
+from connector_core.config.file import ConfigFile
+from connector_core.config.secret_store import Leftover, SecretStore, StoredSecret
+from connector_core.connectors.vault import forget_vault
+from connector_core.errors import ConfigurationError, StateError, UnknownName, UsageError
+from connector_core.host.audit import Audit, SetupChange
+from connector_core.host.connection import Connection
+from connector_core.host.record import Context
+from connector_core.model import Finding, Json, Secret
+from connector_core.settings import RESERVED, Setting, declared
+from connector_core.store.audit import note_setup
+from connector_core.store.companions import move_state
+from connector_core.store.connections import (
+    ConnectionRef,
+    connection_id,
+    find_connection,
+    identity_of,
+    mark_removed,
+    rename_connection,
+)
+from connector_core.store.database import explained, open_writer, transaction
+from connector_core.store.journal import Requester
+from connector_core.store.lock import exclusive
+
+WORDS = ("app", "owner", "managed")  # what a connection, or its app, says itself
+
+
+@frozen(kw_only=True)
+class SetupResult:
+    """What a set-up did. Nothing is saved where a finding is an error, and a check was asked for.
+
+    ``secrets``: where each secret that was given lies, in words. ``changed``: the settings and words that were given.
+    ``warnings``: what else needs a person. ``leftovers``: secrets that are still there.
+    """
+
+    connection: str
+    identity: str
+    file: Path
+    saved: bool = True
+    findings: tuple[Finding, ...] = ()
+    secrets: Mapping[str, str] = {}
+    changed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+
+    @property
+    def failure(self) -> Finding | None:
+        """The first error among the findings."""
+        return next((finding for finding in self.findings if finding.level == "error"), None)
+
+
+@frozen(kw_only=True)
+class Setup:
+    """Sets up the connections of one configuration. Made by `Host` for each call; reads the file at its beginning.
+
+    ``state`` gives the state file of a connection by its name.
+    """
+
+    configuration: Configuration
+    context: Context
+    state: Callable[[str], Path]
+
+    @classmethod
+    def begin(cls, configuration: Configuration, context: Context, state: Callable[[str], Path]) -> Setup:
+        """:raises UsageError: there is no configuration file to write into."""
+        if configuration.path is None:
+            raise UsageError(
+                "this host has no configuration file", hint="make it with Host.from_environment(config=...)"
+            )
+        read = Configuration.load(configuration.path, configuration.environ)
+        return cls(configuration=read, context=context, state=state)
+
+    @property
+    def path(self) -> Path:
+        assert self.configuration.path is not None  # by `begin`
+        return self.configuration.path
+
+    @property
+    def file(self) -> ConfigFile:
+        return ConfigFile(self.path)
+
+    @property
+    def store(self) -> SecretStore:
+        return SecretStore(self.path)
+
+    # -- what `Host` offers --------------------------------------------------------------------------------
+
+    def configure(
+        self, name: str, changes: Mapping[str, Any], *, keyring: bool | None, check: bool, asked: Requester
+    ) -> SetupResult:  # fmt: skip
+        """Change settings and words of a connection; its arguments are described at `Host.configure`."""
+        config = self.configured(name)
+        known = self.settings(config.connector)
+        _refuse_unknown(changes, known)
+        given = {k: Secret(v) if known[k].secret and isinstance(v, str) else v for k, v in _settings(changes).items()}
+        secrets = {k: v for k, v in given.items() if isinstance(v, Secret)}
+        findings = self.findings(self.config(name, settings=given), tries=check and bool(secrets))
+        result = SetupResult(
+            connection=name, identity=self._identity(config), file=self.path, findings=findings,
+            changed=tuple(sorted(changes)),
+        )  # fmt: skip
+        if result.failure is not None:
+            return evolve(result, saved=False)
+        kept = self.keep(result.identity, name, secrets, keyring)
+        facts = {**changes, **{key: where.reference for key, where in kept.items()}}
+        with self.kept_if_saved(kept, name), self.journaled(config, asked) as entry:
+            before = self.file.change(name, facts, identity=result.identity, app=_app_elsewhere(config))
+            entry.changes += _differences(config, before, facts, known)
+        self._note_for_app(config, entry.changes, asked)
+        replaced = [before.get(k) for k, v in facts.items() if k in known and known[k].secret and before.get(k) != v]
+        places = {key: where.place for key, where in kept.items()}
+        return evolve(result, secrets=places, leftovers=self.forget(replaced, name))
+
+    def rename(self, name: str, new: str, *, asked: Requester) -> SetupResult:
+        """Give a connection another name; see `Host.rename`."""
+        known = self.configuration.connections
+        half_done = name not in known and new in known  # the last one died before the history went along
+        config = self.config(new) if half_done else self.configured(name)
+        self.configuration.names([config.connector, new])
+        self.config(new, connector=config.connector)  # a name that can be one
+        path, later = self.state(name), self.state(new)
+        if path != later and later.exists():
+            raise UsageError(f"there is a state of {new!r} already: {later}", hint="choose a name that was never used")
+        if half_done and not self._is_labelled(config, name):
+            self.configured(name)  # raises: there is no such connection
+        with self._relabelled(evolve(config.ref, name=name), new, asked) as identity:
+            if not half_done:
+                self.file.rename(name, new, config.connector, identity=identity)
+        if path != later:
+            move_state(path, later, identity)
+        warnings = self._variables_of(name, new, config.connector)
+        return SetupResult(connection=new, identity=identity, file=self.path, warnings=warnings)
+
+    def remove(self, name: str, *, asked: Requester) -> SetupResult:
+        """Take a connection out of the configuration, with its secrets; see `Host.remove`."""
+        config = self.configured(name)
+        with self.journaled(config, asked) as entry:
+            before = self.file.remove(name, identity=config.identity)
+            mark_removed(entry.db, entry.connection, rfc3339(self.context.clock.now()))
+            entry.changes.append(SetupChange(setting="connection", before=name))
+            identity = identity_of(entry.db, config.ref)
+        leftovers = self.forget([*before.values()], name) + self._forget_vault(name, identity)
+        return SetupResult(connection=name, identity=identity, file=self.path, leftovers=leftovers)
+
+    # -- for a new connection, too -------------------------------------------------------------------------
+
+    def config(self, name: str, **more: Any) -> ConnectionConfig:
+        """What is configured for that connection, as `Configuration.connection`."""
+        return self.configuration.connection(name, self.context.plugins.names(), **more)
+
+    def configured(self, name: str) -> ConnectionConfig:
+        """:raises UnknownName: the file has no such connection."""
+        config = self.config(name)
+        if name not in self.configuration.connections:
+            raise UnknownName(
+                f"{self.path} has no connection {name!r}", hint=f"connector-core add {config.connector} sets one up"
+            )
+        return config
+
+    def settings(self, connector: str) -> dict[str, Setting]:
+        """The settings of a connector, by name."""
+        return {s.name: s for s in declared(self.context.plugins.connector(connector).manifest().settings)}
+
+    def findings(self, config: ConnectionConfig, *, tries: bool) -> tuple[Finding, ...]:
+        """What `check` finds, an error of the settings included; without it, no request is made.
+
+        :raises ConfigurationError: without a check: a setting is missing or wrong.
+        """
+        if not tries:
+            resolve(config, self.context.plugins.connector(config.connector).manifest().settings)
+            return ()
+        try:
+            return Connection(config, self.state(config.name), self.context).check()
+        except ConfigurationError as error:
+            return (Finding(level="error", code=error.code, message=error.message, hint=error.hint),)
+
+    def keep(
+        self, identity: str, name: str, secrets: Mapping[str, Secret], keyring: bool | None
+    ) -> dict[str, StoredSecret]:
+        """Keep secrets, all or none; by setting, where each lies."""
+        kept: dict[str, StoredSecret] = {}
+        with self.kept_if_saved(kept, name):
+            for key, secret in secrets.items():
+                kept[key] = self.store.keep(identity, key, secret, keyring=keyring)
+        return kept
+
+    @contextmanager
+    def kept_if_saved(self, kept: Mapping[str, StoredSecret], name: str) -> Iterator[None]:
+        """Delete secrets that were just kept where what refers to them is not saved."""
+        try:
+            yield
+        except BaseException:
+            self.forget([where.reference for where in kept.values()], name)
+            raise
+
+    def forget(self, references: Iterable[Json], name: str) -> tuple[Leftover, ...]:
+        """Delete secrets that nothing refers to any more; what is left."""
+        left = (self.store.forget(reference, name) for reference in references)
+        return tuple(leftover for leftover in left if leftover is not None)
+
+    @contextmanager
+    def entered(self, config: ConnectionConfig) -> Iterator[SetupEntry]:
+        """Open the state and have a row for a connection in it, if what is done inside succeeds."""
+        path = self.state(config.name)
+        with explained(path), closing(open_writer(path)) as db, transaction(db):
+            yield SetupEntry(db=db, connection=connection_id(db, config.ref))
+
+    @contextmanager
+    def journaled(self, config: ConnectionConfig, asked: Requester) -> Iterator[SetupEntry]:
+        """The same; ``changes`` of what it gives are written into the journal."""
+        with self.entered(config) as entry:
+            yield entry
+            for change in entry.changes:
+                note_setup(entry.db, entry.connection, change, asked, self.context.clock)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _is_labelled(self, config: ConnectionConfig, name: str) -> bool:
+        """Whether the state still calls a connection of the file by that name."""
+        path = self.state(name)
+        with explained(path), closing(open_writer(path)) as db:
+            row = find_connection(db, evolve(config.ref, name=name))
+        return row is not None and row["name"] == name
+
+    @contextmanager
+    def _relabelled(self, ref: ConnectionRef, new: str, asked: Requester) -> Iterator[str]:
+        """Give a connection another label in the state, if what is done inside succeeds. Gives its identity."""
+        path, clock = self.state(ref.name), self.context.clock
+        with (
+            explained(path), closing(open_writer(path)) as db, exclusive(path, db, ref, clock), transaction(db),
+        ):  # fmt: skip
+            identity, connection = identity_of(db, ref), connection_id(db, ref)
+            rename_connection(db, ref, new)
+            yield identity
+            note_setup(db, connection, SetupChange(setting="name", before=ref.name, after=new), asked, clock)
+
+    def _identity(self, config: ConnectionConfig) -> str:
+        if config.identity is not None:
+            return config.identity
+        path = self.state(config.name)
+        with explained(path), closing(open_writer(path)) as db:
+            return identity_of(db, config.ref)
+
+    def _note_for_app(self, config: ConnectionConfig, changes: Iterable[SetupChange], asked: Requester) -> None:
+        """What an app says changes for all its connections: each journal has it."""
+        of_app = [change for change in changes if change.setting in ("owner", "managed")]
+        for name, table in self.configuration.connections.items():
+            if of_app and config.app is not None and table.get("app") == config.app and name != config.name:
+                other = Audit(config=self.config(name), path=self.state(name), clock=self.context.clock)
+                other.setup(of_app, who=asked.who, reason=asked.reason)
+
+    def _forget_vault(self, name: str, identity: str) -> tuple[Leftover, ...]:
+        if self.store.is_referred_to(identity):  # by a copy of the configuration
+            return ()
+        try:
+            forget_vault(self.state(name), identity)
+        except StateError as error:
+            return (Leftover(place=f"the vault of {name}", reason=error.message, failed=True),)
+        return ()
+
+    def _variables_of(self, name: str, new: str, connector: str) -> tuple[str, ...]:
+        """Variables that named the connection as it was called before: they say nothing about it any more."""
+        names = [*RESERVED, *self.settings(connector)]
+        return tuple(
+            f"the environment variable {variable(name, word)} is set for {name}: {new} reads {variable(new, word)}"
+            for word in names
+            if variable(name, word) in self.configuration.environ
+        )
+
+
+@define(kw_only=True)
+class SetupEntry:
+    """What is being written into the journal of one connection, whose row is ``connection``."""
+
+    db: sqlite3.Connection
+    connection: int
+    changes: list[SetupChange] = field(factory=list)
+
+
+def _settings(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in changes.items() if key not in WORDS and value is not None}
+
+
+def _refuse_unknown(changes: Mapping[str, Any], known: Mapping[str, Setting]) -> None:
+    for key in changes:
+        if key not in known and key not in WORDS:
+            raise UsageError(f"{key!r} cannot be set", hint=f"one of {', '.join((*WORDS, *known))} can")
+
+
+def _app_elsewhere(config: ConnectionConfig) -> str | None:
+    """The app that a variable names, and not the file."""
+    value = config.words.get("app")
+    return config.app if value is not None and value.source == "environment" else None
+
+
+def _differences(
+    config: ConnectionConfig, before: Mapping[str, Any], facts: Mapping[str, Any], known: Mapping[str, Setting]
+) -> Iterator[SetupChange]:
+    """What is different by now, as text; a secret has none."""
+    earlier = {**before, "owner": config.owner, "managed": config.managed}
+    for key, value in facts.items():
+        if key in known and known[key].secret:
+            yield SetupChange(setting=key)
+        elif earlier.get(key) != value:
+            yield SetupChange(setting=key, before=_text(earlier.get(key)), after=_text(value))
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return addresses.shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
