@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
+from attrs import astuple
 
 from connector_core.connectors.blame import place, trace
 from connector_core.connectors.plugin_output import PluginVoice
@@ -145,7 +146,7 @@ class Connector:
     def _alone(self, hook: str, page: Page) -> Page:
         """The answer about one account: few enough texts to look at each."""
         self._page(hook, page)
-        texts = [(*r.key, r.name, r.login, r.email, r.profile) for r in page.resources]
+        texts = [astuple(r, recurse=False) for r in page.resources]
         try:
             json.dumps([texts, page.warnings, [row.reason for row in page.rejected]], ensure_ascii=False).encode()
         except (ValueError, TypeError) as error:

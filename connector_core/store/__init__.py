@@ -5,6 +5,7 @@
     database.py      opening: modes, pragmas, transactions
     lock.py          one sync or apply of a connection at a time
     schema.py        tables, as migrations
+    columns.py        a resource in columns: which there are, there and back
     views.py         public views, and the query for who has what
     restore.py       the state replaced by a backup
     backup.py        a copy of the file while it is in use

@@ -11,10 +11,10 @@ from pathlib import Path
 from connector_core.errors import StateError, UsageError
 from connector_core.files import make_private_folder
 from connector_core.names import normalized
+from connector_core.store.schema import NEWEST, migrations
 from connector_core.trust import trusted
 
 APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
-NEWEST = 10  # how many migrations there are; kept in PRAGMA user_version
 
 OLDEST_SQLITE = (3, 37)  # strict tables
 
@@ -171,12 +171,11 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
 
 
 def _migrate(path: Path) -> None:
-    """Bring the file up to date. sqlite-utils is imported here only: an up-to-date file opens without it."""
+    """Bring the file up to date."""
     from filelock import FileLock
     from sqlite_utils import Database
 
     from connector_core.store.companions import move_named_vaults
-    from connector_core.store.schema import migrations
     from connector_core.store.views import drop_views, make_views
 
     with FileLock(f"{path}.lock", mode=0o600):
@@ -187,7 +186,7 @@ def _migrate(path: Path) -> None:
             if db.execute("PRAGMA user_version").fetchone()[0] == NEWEST:
                 return  # another process has done it meanwhile
             drop_views(db)
-            migrations.apply(Database(db, execute_plugins=False))
+            migrations().apply(Database(db, execute_plugins=False))
             move_named_vaults(path, db)
             with transaction(db):
                 make_views(db)

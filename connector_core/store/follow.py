@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Set
 
 from attrs import frozen
 
 from connector_core.clock import Clock, rfc3339
-from connector_core.convert import compact
 from connector_core.model import Entitlement, EntitlementKey, Key, Resource
+from connector_core.store.columns import COLUMNS, FIELDS, Fields, Value, name_keys, resource_of, values_of
 from connector_core.store.connections import EntitlementRows, new_number, publish_event
 from connector_core.store.rows import HELD_NOW
 
 ANY_STREAM = ("*", 0)  # the source of a grant that no stream has given yet
 _RESOURCE = "WHERE connection = ? AND type = ? AND id = ?"
 _GRANT = "WHERE connection = ? AND principal_type = ? AND principal_id = ? AND entitlement = ?"
-_FIELDS = ("status", "name", "login", "email", "parent", "profile")
-_COLUMNS = f"connection, type, id, {', '.join(_FIELDS)}, began, since, login_key, email_key"
+_INSERT = (
+    f"INSERT INTO resources ({COLUMNS}, number) VALUES (:connection, :type, :id, "
+    f"{', '.join(f':{name}' for name in FIELDS)}, :began, :since, {name_keys(':')}, :number)"
+)
 
 
 @frozen(kw_only=True)
@@ -82,39 +83,35 @@ class Follower:
 
     def _resource(self, event: int, now: AccountSnapshot) -> None:
         before = self._row(now.key)
-        after = None if now.resource is None else _fields(now.resource)
-        if after == (None if before is None else tuple(before[name] for name in _FIELDS)):
+        after = None if now.resource is None else values_of([now.resource])[0]
+        if after == (None if before is None else tuple(before[name] for name in FIELDS)):
             return
         self._log_resource(event, now.key, before, after)
         mine = (self._connection, *now.key)
         if before is not None:
-            into_history = f"INSERT INTO resource_history ({_COLUMNS}, ended) SELECT {_COLUMNS}, ? FROM resources"
+            into_history = f"INSERT INTO resource_history ({COLUMNS}, ended) SELECT {COLUMNS}, ? FROM resources"
             self._db.execute(f"{into_history} {_RESOURCE}", (event, *mine))
             self._db.execute(f"DELETE FROM resources {_RESOURCE}", mine)
         if after is not None:
             since = None if before is None else _first(before)
             number = new_number(self._db, self._connection) if before is None else before["number"]
-            self._db.execute(
-                f"INSERT INTO resources ({_COLUMNS}, number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-                "name_key(?6), nullif(name_key(?7), name_key(?6)), ?12)",
-                (*mine, *after, event, since, number),
-            )
+            key = {"connection": self._connection, **now.key._asdict()}
+            values = dict(zip(FIELDS, after, strict=True))
+            self._db.execute(_INSERT, {**key, **values, "began": event, "since": since, "number": number})
 
     def _row(self, key: Key) -> sqlite3.Row | None:
         query = f"SELECT * FROM resources {_RESOURCE}"
         row: sqlite3.Row | None = self._db.execute(query, (self._connection, *key)).fetchone()
         return row
 
-    def _log_resource(
-        self, event: int, key: Key, before: sqlite3.Row | None, after: tuple[str | None, ...] | None
-    ) -> None:
-        login = after[2] if after else before["login"] if before else None
+    def _log_resource(self, event: int, key: Key, before: sqlite3.Row | None, after: Fields | None) -> None:
+        login = after[FIELDS.index("login")] if after else before["login"] if before else None
         if before is None or after is None:
             kind = "added" if before is None else "removed"
             label = login or key.id
             self._log(event, key, login, kind, "account", None if before is None else label, label if after else None)
             return
-        for name, value in zip(_FIELDS, after, strict=True):
+        for name, value in zip(FIELDS, after, strict=True):
             if before[name] != value:
                 self._log(event, key, login, "changed", name, before[name], value)
 
@@ -183,9 +180,7 @@ class Follower:
         row = self._db.execute(query, (self._connection, *key, event)).fetchone()
         return str(row[0]) if row and row[0] else None
 
-    def _log(
-        self, event: int, key: Key, login: str | None, kind: str, what: str, before: str | None, after: str | None
-    ) -> None:
+    def _log(self, event: int, key: Key, login: Value, kind: str, what: str, before: Value, after: Value) -> None:
         """Before the first picture there is nothing to be different from."""
         self._db.execute(
             "INSERT INTO change_log (connection, event, kind, type, resource_id, login, what, before, after) "
@@ -194,20 +189,7 @@ class Follower:
         )
 
 
-def resource_of(row: sqlite3.Row) -> Resource:
-    """A row of ``resources`` as the value it was made from."""
-    return Resource(
-        type=row["type"], id=row["id"], **{name: row[name] for name in ("name", "login", "email", "status")},
-        parent=Key.parse(row["parent"]) if row["parent"] else None, profile=json.loads(row["profile"]),
-    )  # fmt: skip
-
-
 def _first(row: sqlite3.Row) -> int:
     """The event in which the first version began."""
     first: int = row["began"] if row["since"] is None else row["since"]
     return first
-
-
-def _fields(r: Resource) -> tuple[str | None, ...]:
-    profile = compact(dict(r.profile)) if r.profile else "{}"
-    return (r.status, r.name, r.login, r.email, str(r.parent) if r.parent else None, profile)

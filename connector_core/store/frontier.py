@@ -10,6 +10,7 @@ from attrs import frozen
 
 from connector_core.convert import compact
 from connector_core.model import Cursor, Key, Page, Resource
+from connector_core.store.columns import FIELDS, resource_of
 from connector_core.store.database import transaction
 
 NO_STREAM = "*"  # of rows and grants that no stream gave
@@ -77,19 +78,13 @@ class Frontier:
 
     def _last_seen(self, key: Key) -> Resource:
         """As this sync read it, else as the picture has it."""
-        fields = "name, login, email, status, parent, profile"
+        columns = f"SELECT ?1 AS type, ?2 AS id, {', '.join(FIELDS)} FROM"
         query = (
-            f"SELECT {fields} FROM temp.seen JOIN staged USING (seq) WHERE seen.type = ?1 AND seen.id = ?2 AND changed "
-            f"UNION ALL SELECT {fields} FROM resources WHERE type = ?1 AND id = ?2 AND connection = ?3"
+            f"{columns} temp.seen JOIN staged USING (seq) WHERE seen.type = ?1 AND seen.id = ?2 AND changed "
+            f"UNION ALL {columns} resources WHERE type = ?1 AND id = ?2 AND connection = ?3"
         )
         row = self._db.execute(query, (*key, self._connection)).fetchone()
-        if row is None:
-            return Resource(type=key.type, id=key.id)
-        name, login, email, status, parent, profile = row
-        return Resource(
-            type=key.type, id=key.id, name=name, login=login, email=email, status=status,
-            parent=Key.parse(parent) if parent else None, profile=json.loads(profile),
-        )  # fmt: skip
+        return Resource(type=key.type, id=key.id) if row is None else resource_of(row)
 
     # -- opening -------------------------------------------------------------------------------------------
 

@@ -14,10 +14,10 @@ from connector_core.convert import compact, from_json, to_json
 from connector_core.errors import ApplicationError
 from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, NewAccount, Operation, OperationKind, Resource
 from connector_core.names import is_same, normalized
+from connector_core.store.columns import resource_of
 from connector_core.store.connections import new_event
 from connector_core.store.database import transaction
 from connector_core.store.elapsed import DAY, witness, witnessed
-from connector_core.store.follow import resource_of
 from connector_core.store.naming import AccountNames
 
 PENDING_DAYS = 30  # how long an invited account may stay invisible before it counts as gone (W14)

@@ -10,13 +10,12 @@ import sqlite3
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import ChangeCounts
+from connector_core.store.columns import COLUMNS, FIELDS, name_keys
 from connector_core.store.connections import publish_event
 from connector_core.store.endings import ANY_GRANTS, SOURCE_GAVE
 from connector_core.store.rows import HELD_NOW
 from connector_core.store.runs import discard_staged
 
-_COMPARED = ("status", "name", "login", "email", "parent", "profile")
-_RESOURCE = "connection, type, id, name, login, email, status, parent, profile, began, since, login_key, email_key"
 _GRANT = "connection, principal_type, principal_id, entitlement, began, since, confirmed"
 
 
@@ -67,7 +66,7 @@ class Publisher:
             *(
                 f"{_LOG} SELECT :connection, :event, 'changed', s.type, s.id, s.login, '{field}', r.{field}, s.{field} "
                 f"FROM temp.coming s JOIN {_SAME} WHERE r.{field} IS NOT s.{field}"
-                for field in _COMPARED
+                for field in FIELDS
             ),
         )
 
@@ -95,9 +94,7 @@ class Publisher:
             "WHERE id = :connection"
         )
         if self._one("SELECT EXISTS (SELECT 1 FROM resources WHERE connection = :connection)"):
-            into_history = (
-                f"INSERT INTO resource_history ({_RESOURCE}, ended) SELECT {_columns('r', _RESOURCE)}, :event"
-            )
+            into_history = f"INSERT INTO resource_history ({COLUMNS}, ended) SELECT {_columns('r', COLUMNS)}, :event"
             self._run(
                 f"{into_history} FROM temp.coming s JOIN {_SAME}",
                 f"{into_history} FROM temp.gone s JOIN {_SAME}",
@@ -165,13 +162,11 @@ UPDATE entitlements SET (name, exclusive, paid, expands) = (
 WHERE id IN (SELECT entitlement FROM staged_entitlements WHERE sync = :sync)
 """
 _LISTED = "NOT s.whole AND s.stream <> '*'"  # a read by id says nothing about which stream gives a grant
-_PUT = f"INSERT OR REPLACE INTO resources ({_RESOURCE}, number, held)"
-_COMING = "SELECT :connection, s.type, s.id, s.name, s.login, s.email, s.status, s.parent, s.profile, :event"
-# of most accounts login and e-mail are the same text, which is looked at only once
-_KEYS = "name_key(s.login), CASE WHEN s.email IS NOT s.login THEN nullif(name_key(s.email), name_key(s.login)) END"
-_CHANGED = f"{_COMING}, coalesce(r.since, r.began), {_KEYS}, r.number, r.held"
+_PUT = f"INSERT OR REPLACE INTO resources ({COLUMNS}, number, held)"
+_COMING = f"SELECT :connection, s.type, s.id, {', '.join(f's.{name}' for name in FIELDS)}, :event"
+_CHANGED = f"{_COMING}, coalesce(r.since, r.began), {name_keys('s.')}, r.number, r.held"
 _HOLDS = f"CASE WHEN NOT s.unknown AND {_LISTED} THEN s.stream || s.held END"
-_NEW = f"{_COMING}, NULL, {_KEYS}, :numbered + s.seq, {_HOLDS}"
+_NEW = f"{_COMING}, NULL, {name_keys('s.')}, :numbered + s.seq, {_HOLDS}"
 _SAME = "resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id"
 _SAME_GRANT = (
     "grants g ON g.connection = :connection AND g.principal_type = {0}.principal_type "

@@ -27,6 +27,7 @@ from connector_core.model import (
 )
 from connector_core.names import ambiguous
 from connector_core.store.changes import changes_where
+from connector_core.store.columns import COLUMNS
 from connector_core.store.connections import ConnectionRef, find_connection, head
 from connector_core.store.logs import lines
 from connector_core.store.naming import AccountNames
@@ -328,9 +329,8 @@ def _at(table: str, event: int | None) -> str:
     now = f"(SELECT * FROM {table} WHERE connection = :connection"
     if event is None:
         return f"{now})"
-    columns = _COLUMNS[table]
-    past = f"SELECT {columns} FROM {table.removesuffix('s')}_history WHERE connection = :connection AND began <= :at"
-    still = f"SELECT {columns} FROM {table} WHERE connection = :connection AND began <= :at"
+    past = f"SELECT {COLUMNS} FROM {table.removesuffix('s')}_history WHERE connection = :connection AND began <= :at"
+    still = f"SELECT {COLUMNS} FROM {table} WHERE connection = :connection AND began <= :at"
     return f"({still} UNION ALL {past} AND ended > :at)"
 
 
@@ -342,7 +342,6 @@ def no_picture(connection: str) -> NoPicture:
     )
 
 
-_COLUMNS = {"resources": "connection, type, id, name, login, email, status, parent, profile, began, since"}
 _ALL = """SELECT :connection, r.type, r.id, r.type, r.id FROM {resources} r
     JOIN resource_types t ON t.connection = :connection AND t.type = r.type AND t.account"""
 _THESE = """SELECT :connection, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[0]'),

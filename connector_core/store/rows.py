@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 from connector_core.convert import compact
 from connector_core.model import EntitlementKey, Page, Resource
+from connector_core.store.columns import FIELDS, Fields, values_of
 
-FIELDS = ("name", "login", "email", "status", "parent", "profile")
 NO_FIELDS = (None,) * len(FIELDS)
 
-Fields = tuple[str | None, ...]
 PrincipalGrant = tuple[str, str, int]  # type and id of who holds it, and the entitlement's number
 
 
@@ -115,22 +114,6 @@ HELD_NOW = """(
 def fields_by_type(resources: Sequence[Resource]) -> dict[str, dict[str, Fields]]:
     """What is compared and kept of each resource, by type and id; of a key given twice the last (P07)."""
     groups: dict[str, dict[str, Fields]] = defaultdict(dict)
-    for r, profile in zip(resources, _profiles(resources), strict=True):
-        parent = str(r.parent) if r.parent else None
-        groups[r.type][r.id] = (r.name, r.login, r.email, r.status, parent, profile)
+    for r, fields in zip(resources, values_of(resources), strict=True):
+        groups[r.type][r.id] = fields
     return groups
-
-
-_IN_LINES = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",\n", ":"))
-
-
-def _profiles(resources: Sequence[Resource]) -> list[str]:
-    """The profile of each as `compact` writes it, encoded at once: one by one it takes five times as long.
-
-    No text in JSON holds a line break, so each of them is between two items, and one beside braces between two objects.
-    """
-    profiles = [r.profile if type(r.profile) is dict else dict(r.profile) for r in resources]
-    texts = _IN_LINES.encode(profiles)[2:-2].split("},\n{")
-    if len(texts) != len(resources):  # there are objects within profiles
-        return [compact(dict(r.profile)) for r in resources]
-    return [f"{{{text}}}".replace("\n", "") for text in texts]

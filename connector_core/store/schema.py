@@ -8,9 +8,30 @@ in one sequence for syncs and operations of all connections.
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-migrations = Migrations("connector_core")
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+STEPS: list[Callable[[Database], None]] = []
+"""Every migration, in order; its name is kept in the file once it is done."""
+
+
+def migrations() -> Migrations:
+    """Return all steps as sqlite-utils carries them out; imported here only: an up-to-date file opens without it."""
+    from sqlite_utils import Migrations
+
+    all_of_them = Migrations("connector_core")
+    for step in STEPS:
+        all_of_them()(step)
+    return all_of_them
+
+
+def _step(migration: Callable[[Database], None]) -> Callable[[Database], None]:
+    STEPS.append(migration)
+    return migration
+
 
 _RESOURCE = """
     connection INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
@@ -135,7 +156,7 @@ CREATE INDEX logs_sync ON logs (connection, sync);
 """
 
 
-@migrations()
+@_step
 def m001_first(db: Database) -> None:
     """Everything a sync needs."""
     _run(db, _TABLES)
@@ -168,7 +189,7 @@ CREATE INDEX sync_runs_event ON sync_runs (event);
 """
 
 
-@migrations()
+@_step
 def m002_journal(db: Database) -> None:
     """The journal of operations, and plans carried out."""
     _run(db, _JOURNAL)
@@ -184,7 +205,7 @@ CREATE INDEX logs_operation ON logs (connection, operation) WHERE operation IS N
 """
 
 
-@migrations()
+@_step
 def m003_watching(db: Database) -> None:
     """Logs of operations, who changed what and why, runs that are scheduled, how far back the history goes."""
     _run(db, _WATCHING)
@@ -224,7 +245,7 @@ CREATE TABLE staged_same (  -- pages' rows that are as in the picture, by their 
 """
 
 
-@migrations()
+@_step
 def m004_numbers(db: Database) -> None:
     """Numbers for resources, so that a page of rows that are as they were is staged in one row."""
     _run(db, _NUMBERS)
@@ -236,7 +257,7 @@ CREATE INDEX staged_unusual ON staged (sync, state) WHERE state <> 'row'
 """
 
 
-@migrations()
+@_step
 def m005_reach(db: Database) -> None:
     """An index of what is seldom; and the view of access in steps that do not grow with the square of the accounts."""
     _run(db, _UNUSUAL)
@@ -252,7 +273,7 @@ ALTER TABLE journal ADD COLUMN value_after TEXT
 """
 
 
-@migrations()
+@_step
 def m006_audit(db: Database) -> None:
     """In the journal: what was refused, by which guard, and changes of set-up."""
     _run(db, _AUDIT)
@@ -270,7 +291,7 @@ CREATE UNIQUE INDEX connections_identity ON connections (identity)
 """
 
 
-@migrations()
+@_step
 def m007_identity(db: Database) -> None:
     """An identity for each connection, on which everything that belongs to it hangs."""
     _run(db, _IDENTITY)
@@ -294,7 +315,7 @@ CREATE TABLE staged_unknown (   -- what is held by a resource, or of an entitlem
 """
 
 
-@migrations()
+@_step
 def m008_whole(db: Database) -> None:
     """What proves that a grant has ended, and what does not."""
     _run(db, _WHOLE)
@@ -312,7 +333,7 @@ ALTER TABLE journal ADD COLUMN witnessed REAL
 """
 
 
-@migrations()
+@_step
 def m009_witnessed(db: Database) -> None:
     """Time as it was witnessed, for what ends after so many days."""
     _run(db, _WITNESSED)
@@ -336,7 +357,7 @@ CREATE INDEX journal_login ON journal (connection, login_key)
 """
 
 
-@migrations()
+@_step
 def m010_names(db: Database) -> None:
     """The names of accounts in the form under which they are compared, to be found by an index."""
     _run(db, _NAMES)
@@ -346,3 +367,6 @@ def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+NEWEST = len(STEPS)  # kept in PRAGMA user_version

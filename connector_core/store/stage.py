@@ -9,9 +9,9 @@ from functools import lru_cache
 from itertools import count, islice
 
 from connector_core.model import EntitlementKey, Key, Page
+from connector_core.store.columns import FIELDS
 from connector_core.store.connections import EntitlementRows
 from connector_core.store.rows import (
-    FIELDS,
     HELD,
     NO_FIELDS,
     Current,
@@ -260,7 +260,7 @@ _UPDATE = f"""
 UPDATE staged SET state = 'row', stream = CASE WHEN ?3 THEN stream ELSE ?1 END, readings = readings | ?2,
     whole = max(whole, ?3), asked = ?4, unknown = ?5, held = ?6, regrant = ?7, changed = ?8,
     {", ".join(f"{name} = ?{number}" for number, name in enumerate(FIELDS, 9))}
-WHERE seq = ?15
+WHERE seq = ?{9 + len(FIELDS)}
 """
 _CURRENT = f"""
 SELECT r.id, r.number, coalesce(r.held, :stream || {HELD.format(stream=":stream")}),

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from connector_core.store.database import APPLICATION_ID
-from connector_core.store.schema import migrations
+from connector_core.store.schema import STEPS, migrations
 
 LATER = 1_800_000_000.0 + 900  # five minutes after that sync was interrupted
 
@@ -67,8 +67,7 @@ _ROWS = (FIRST, JOURNAL, WATCHING)  # what each migration made room for
 
 def names() -> list[str]:
     """Every migration, in order."""
-    with closing(sqlite3.connect(":memory:")) as db:
-        return [migration.name for migration in migrations.pending(Database(db, execute_plugins=False))]
+    return [step.__name__ for step in STEPS]
 
 
 def make(path: Path, newest: int) -> None:
@@ -78,7 +77,7 @@ def make(path: Path, newest: int) -> None:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA journal_mode = WAL")
         for number, migration in enumerate(every[:newest]):
-            migrations.apply(Database(db, execute_plugins=False), stop_before=every[number + 1 : number + 2])
+            migrations().apply(Database(db, execute_plugins=False), stop_before=every[number + 1 : number + 2])
             assert migration.startswith(f"m{number + 1:03}")
             db.executescript(_ROWS[number] if number < len(_ROWS) else "")
         db.execute(f"PRAGMA user_version = {newest}")

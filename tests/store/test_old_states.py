@@ -16,7 +16,8 @@ from kit.sync import assert_sound, dump, opened, picture, rows
 from test_dying_disk import AFTER, BEFORE, today, yesterday
 
 from connector_core.errors import StateError
-from connector_core.store.database import NEWEST, open_reader, open_writer
+from connector_core.store.database import open_reader, open_writer
+from connector_core.store.schema import NEWEST
 from connector_core.testing import FakeClock
 
 EACH = pytest.mark.parametrize("made_at", range(1, NEWEST))

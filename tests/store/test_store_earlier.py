@@ -11,7 +11,8 @@ from earlier.make import MOMENTS, SECOND, THIRD
 from kit.sync import Script, assert_sound, first, opened, rows
 
 from connector_core.model import Page
-from connector_core.store.database import APPLICATION_ID, NEWEST
+from connector_core.store.database import APPLICATION_ID
+from connector_core.store.schema import NEWEST
 from connector_core.testing import FakeClock
 
 EARLIER = Path(__file__).parents[1] / "earlier"

@@ -20,7 +20,8 @@ from kit.sync import Script, assert_sound, dump, first, opened, users
 from connector_core.errors import NoPicture, StateError
 from connector_core.model import AccessRow, Cursor
 from connector_core.store import database
-from connector_core.store.database import NEWEST, open_reader, open_writer, transaction
+from connector_core.store.database import open_reader, open_writer, transaction
+from connector_core.store.schema import NEWEST
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 
