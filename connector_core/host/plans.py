@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from attrs import evolve
+from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.connectors.session import Session
 from connector_core.convert import to_json
 from connector_core.errors import GuardRefused, IncompleteError
-from connector_core.model import EntitlementKey, Json, Operation, SyncReport
-from connector_core.names import normalized
+from connector_core.model import SyncReport
 from connector_core.provision.apply import ApplyReport, Line, carry_out, look_over
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.guards import Guards
 from connector_core.provision.people_file import read_people
 from connector_core.provision.plan import Limits, Plan
-from connector_core.provision.planner import Past, Planner, accounts_in
+from connector_core.provision.planner import Planner, accounts_in
 from connector_core.provision.requests import named
+from connector_core.provision.undo import pasts
 from connector_core.store.connections import identity_of
 from connector_core.store.lock import exclusive
+from connector_core.store.undo import applied, changed_since
 
 if TYPE_CHECKING:
     from connector_core.store.journal import Journal
@@ -65,7 +64,8 @@ def make_plan(
         found = planning.compare(people, prune=prune, include_protected=include_protected)
         unchanged = found.unchanged
     else:
-        found = planning.undo(_pasts(reader.applied(undo)), include_protected=include_protected)
+        changes = applied(reader, undo)
+        found = planning.undo(pasts(changes, changed_since(reader, changes)), include_protected=include_protected)
     return Plan(
         connection=config.name, connector=config.connector, address=session.address, identity=reader.identity,
         picture=reader.picture().event or 0, created=rfc3339(clock.now()), accounts=planning.enabled,
@@ -126,34 +126,3 @@ def _came_back(reader: Reader, plan: Plan, id: str) -> bool:
         last is not None and last.kind == "enable_account" and last.state == "done" and last.apply is not None
         and (last.created or "") >= plan.created
     )  # fmt: skip
-
-
-def _pasts(applied: Iterable[tuple[Operation, Json]]) -> list[Past]:
-    """How each account was before the first of these operations, and what the last one did; they come latest first."""
-    pasts: dict[str, Past] = {}
-    for operation, before in reversed(list(applied)):
-        name = normalized(operation.user or operation.user_id or "")
-        past = pasts.get(name) or _before(operation, before if isinstance(before, dict) else {})
-        key = _entitlement(operation, operation.role)
-        granted = key if operation.kind == "grant" else past.granted
-        revoked = key if operation.kind == "revoke" else past.revoked
-        pasts[name] = evolve(past, granted=granted, revoked=revoked)
-    return list(reversed(pasts.values()))
-
-
-def _before(operation: Operation, snapshot: Mapping[str, Any]) -> Past:
-    """What the journal kept of the account; what a grant replaced was held, even where it could not be read."""
-    held = None
-    if snapshot and snapshot.get("status") != "disabled":
-        replaced = _entitlement(operation, operation.replaced)
-        held = frozenset(map(EntitlementKey.parse, snapshot.get("held", ()))) | {e for e in (replaced,) if e}
-    profile = snapshot.get("profile") or {}
-    return Past(
-        user=operation.user or operation.user_id or "", user_id=operation.user_id, held=held,
-        given_name=profile.get("given_name"), family_name=profile.get("family_name"),
-    )  # fmt: skip
-
-
-def _entitlement(operation: Operation, role: str | None) -> EntitlementKey | None:
-    """The operation's entitlement, on that role."""
-    return EntitlementKey(operation.resource_type or "", role, operation.entitlement or "") if role else None

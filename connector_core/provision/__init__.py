@@ -16,6 +16,7 @@
     people_file.py  who should have what, from a CSV file
     matching.py  which account of the picture a name means
     planner.py   what a plan has to do
+    undo.py      how accounts were before a plan, and which are left alone
     plan.py      a reviewed list of operations
     apply.py     carrying a plan out
 """

@@ -12,24 +12,9 @@ from connector_core.names import is_same
 from connector_core.provision.matching import Account, Held, Matching, accounts_in
 from connector_core.provision.people_file import Wanted, wrong_lines
 from connector_core.provision.plan import Effect, PlanKind, Step, names
+from connector_core.provision.undo import Past, left_alone
 
 __all__ = ["Account", "Comparison", "Past", "Planner", "accounts_in"]
-
-
-@frozen(kw_only=True)
-class Past:
-    """How an account was before an earlier plan touched it; ``held`` None where there was none, or a disabled one.
-
-    ``granted`` and ``revoked``: what the plan gave it, and took from it.
-    """
-
-    user: str
-    user_id: str | None = None
-    held: Held | None = None
-    granted: EntitlementKey | None = None
-    revoked: EntitlementKey | None = None
-    given_name: str | None = None
-    family_name: str | None = None
 
 
 @frozen(kw_only=True)
@@ -101,24 +86,40 @@ class Planner:
         return matched
 
     def undo(self, past: Iterable[Past], *, include_protected: bool = False) -> Comparison:
-        """The steps back to how each account was, as far as the picture shows it otherwise."""
-        steps: list[Step] = []
+        """The steps back to how each account was, but for accounts about which something was decided since."""
         warnings: list[str] = []
-        for was in past:
-            found = self._matching.called(was.user)
-            account = self._matching.by_id.get(was.user_id or "") or (found[0] if len(found) == 1 else None)
-            there = account is not None and account.enabled
-            if was.held is None and account is not None and was.user_id not in (None, account.id):
-                warnings.append(f"{was.user} is another account now, which stays")  # P60
-            elif was.held is None:
-                steps += [self._removal(account)] if there and account else []
-            elif account is None or not there:
-                steps += filter(None, [self._towards(self._wanted(was), account)])
-                if len(was.held) > 1:
-                    warnings.append(f"{was.user} held {names(was.held)}: one of them comes back with the account")
-            else:
-                steps += filter(None, [self._back(was, account, warnings)])
+        steps = [step for was in past if (step := self._undone(was, warnings))]
         return self._guarded(steps, warnings, include_protected)
+
+    def _undone(self, was: Past, warnings: list[str]) -> Step | None:
+        account, others = self._now(was)
+        removed = was.held is not None and self._was_removed(was)
+        why = left_alone(was, account, others, removed=removed)
+        if why is not None:
+            warnings.append(f"{was.user} {why}")
+            return None
+        if removed:
+            if len(was.held or ()) > 1:
+                warnings.append(f"{was.user} held {names(was.held or ())}: one of them comes back with the account")
+            return self._towards(self._wanted(was), account)
+        if account is None or not account.enabled:
+            return None
+        return self._removal(account) if was.held is None else self._back(was, account, warnings)
+
+    def _now(self, was: Past) -> tuple[Account | None, list[Account]]:
+        """The account of that id, and the others of its login; where no id was given, the only one of that login."""
+        if was.user_id is None:
+            found = self._matching.called(was.user)
+            return (found[0], []) if len(found) == 1 else (None, found)
+        others = [a for a in self._matching.bearing(was.user) if a.id != was.user_id]
+        return self._matching.by_id.get(was.user_id), others
+
+    def _was_removed(self, was: Past) -> bool:
+        """Whether the plan took the account of somebody who was there."""
+        if was.granted is not None or was.revoked is None:
+            return was.granted is None
+        entitlement = self._entitlement(was.revoked)
+        return entitlement is not None and entitlement.on_revoke == "removes_account"
 
     def _wanted(self, was: Past) -> Wanted:
         role = min(was.held, default=None) if was.held else None

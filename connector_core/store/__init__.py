@@ -31,5 +31,6 @@
     queries.py       answers about one connection
     overview.py      how a connection is doing
     changes.py       differences between pictures
+    undo.py          what a plan changed, and what changed since
     history.py       one person through all pictures
 """

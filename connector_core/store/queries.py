@@ -17,7 +17,6 @@ from connector_core.model import (
     Counts,
     Entitlement,
     EntitlementKey,
-    Json,
     Key,
     Level,
     LogLine,
@@ -44,8 +43,8 @@ class Reader:
         if row is None:
             raise no_picture(ref.name)
         self.db = db
-        self._name = ref.name
-        self._names = AccountNames(db, int(row["id"]))
+        self.name = ref.name
+        self.names = AccountNames(db, int(row["id"]))
         self.id = int(row["id"])
         self.identity = str(row["identity"])
         self.oldest: int = row["pruned"] or 0  # the event whose picture is the oldest that can be told
@@ -60,7 +59,7 @@ class Reader:
         """
         event = head(self.db, self.id) if at is None else at
         if event is None or self._baseline is None:  # operations alone make no picture
-            raise no_picture(self._name)
+            raise no_picture(self.name)
         moment = self._one("SELECT at FROM events WHERE id = ?", event)
         last = self._one(
             "SELECT status FROM sync_runs WHERE connection = ? AND status <> 'running' ORDER BY id DESC LIMIT 1",
@@ -87,7 +86,7 @@ class Reader:
             ) from None
         event = self._one("SELECT max(id) FROM events WHERE connection = ? AND at <= ?", self.id, text)
         if event is None:
-            raise UnknownName(f"there was no picture of {self._name} at {text}", hint=self._first_picture())
+            raise UnknownName(f"there was no picture of {self.name} at {text}", hint=self._first_picture())
         return self._still_told(int(event))
 
     def _event_numbered(self, number: int) -> int:
@@ -98,9 +97,7 @@ class Reader:
             (number, self.id),
         ).fetchone()
         if row is None:
-            raise UnknownName(
-                f"{self._name} has no event {number}", hint=f"connector-core syncs {self._name} lists them"
-            )
+            raise UnknownName(f"{self.name} has no event {number}", hint=f"connector-core syncs {self.name} lists them")
         if row["event"] is None and row["at"] is None:
             what = f"sync {number} is {row['status']}" if row["status"] else f"operation {number} changed nothing"
             raise UnknownName(f"{what}: nothing of it is in the picture")
@@ -108,7 +105,7 @@ class Reader:
 
     def _still_told(self, event: int) -> int:
         if event < self.oldest:
-            raise UnknownName(f"the history of {self._name} before that was pruned", hint=self._first_picture())
+            raise UnknownName(f"the history of {self.name} before that was pruned", hint=self._first_picture())
         return event
 
     def _first_picture(self) -> str:
@@ -168,7 +165,7 @@ class Reader:
         names = {"connection": self.id, "at": at, "keys": keys, "roles": roles}
         rows = self.db.execute(query, names)
         return tuple(
-            AccessRow(**{**dict(row), "connection": self._name, "confirmed": bool(row["confirmed"])}) for row in rows
+            AccessRow(**{**dict(row), "connection": self.name, "confirmed": bool(row["confirmed"])}) for row in rows
         )
 
     def account_named(self, user: str, at: int | None = None) -> Key:
@@ -177,7 +174,7 @@ class Reader:
         :raises UnknownName: there is none.
         :raises AmbiguousName: several fit; each is named with its id, and ``report`` is their keys.
         """
-        found = self._names.meant(user, at)
+        found = self.names.meant(user, at)
         if not found:
             raise self.unknown_user(user, at)
         if len(found) > 1:
@@ -188,14 +185,14 @@ class Reader:
 
     def unknown_user(self, user: str, at: int | None) -> UnknownName:
         """The error where a text names no account: the account that had this login before, else near matches."""
-        if renamed := self._names.renamed(user):
+        if renamed := self.names.renamed(user):
             return UnknownName(renamed[0], hint=renamed[1])
         query = f"SELECT coalesce(r.login, r.email, r.id) FROM {_at('resources', at)} r JOIN resource_types t "
         query += "ON t.connection = :connection AND t.type = r.type AND t.account LIMIT 20000"
         names = [row[0] for row in self.db.execute(query, {"connection": self.id, "at": at})]
         near = get_close_matches(user, names, 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"connector-core access {self._name} lists everybody"
-        return UnknownName(f"{self._name} has no user {user!r}", hint=hint)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"connector-core access {self.name} lists everybody"
+        return UnknownName(f"{self.name} has no user {user!r}", hint=hint)
 
     def _entitlements_named(self, role: str) -> list[int]:
         query = "SELECT id, type, resource_id, slug, name FROM entitlements WHERE connection = ?"
@@ -204,7 +201,7 @@ class Reader:
         found = [id for key, id in keys.items() if role in (key.id, str(key.resource), str(key))]
         if not found:
             known = ", ".join(sorted({key.id for key in keys})) or "none"
-            raise UnknownName(f"{self._name} has no role {role!r}", hint=f"there are: {known}")
+            raise UnknownName(f"{self.name} has no role {role!r}", hint=f"there are: {known}")
         if len({key.resource for key, id in keys.items() if id in found}) > 1:
             which = ", ".join(str(key.resource) for key, id in keys.items() if id in found)
             raise AmbiguousName(f"{role!r} may be any of {which}", hint="name it as type:id")
@@ -240,8 +237,8 @@ class Reader:
             return last or 0
         query = "SELECT id FROM events WHERE connection = ? AND id = ?"
         if self._one(query, self.id, event) is None:
-            hint = f"connector-core syncs {self._name} lists the syncs, operations {self._name} the others"
-            raise UnknownName(f"{self._name} has no sync or operation {event}", hint=hint)
+            hint = f"connector-core syncs {self.name} lists the syncs, operations {self.name} the others"
+            raise UnknownName(f"{self.name} has no sync or operation {event}", hint=hint)
         return event
 
     def logs(
@@ -275,7 +272,7 @@ class Reader:
         names: dict[str, object] = {"connection": self.id, "limit": -1 if limit is None else limit}
         if user is not None:
             which = "(account = :id OR login_key = :key)"
-            names |= self._names.in_journal(user)
+            names |= self.names.in_journal(user)
         query = f"SELECT * FROM journal WHERE connection = :connection AND {which} ORDER BY id DESC LIMIT :limit"
         return tuple(operation_of(row) for row in self.db.execute(query, names))
 
@@ -288,28 +285,6 @@ class Reader:
         )
         row = self.db.execute(query, (self.id, account)).fetchone()
         return row and operation_of(row)
-
-    def applied(self, apply: int | None) -> list[tuple[Operation, Json]]:
-        """What the applies of one plan changed, latest first, each with how the account was before.
-
-        :param apply: the number of one of its applies; the last one where None.
-        :raises UnknownName: there was none.
-        """
-        from connector_core.store.journal import operation_of
-
-        digest = self._one(
-            "SELECT digest FROM applies WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1",
-            self.id, apply, apply,
-        )  # fmt: skip
-        if digest is None:
-            which = "plan" if apply is None else f"apply {apply}"
-            raise UnknownName(f"{self._name} has no {which} that was carried out")
-        query = (
-            "SELECT j.* FROM journal j JOIN applies a ON a.id = j.apply WHERE a.connection = ? AND a.digest = ? "
-            "AND j.state = 'done' AND j.outcome = 'changed' ORDER BY j.id DESC"
-        )
-        rows = self.db.execute(query, (self.id, digest)).fetchall()
-        return [(operation_of(row), json.loads(row["before"]) if row["before"] else None) for row in rows]
 
     def warnings(self, sync: int) -> tuple[str, ...]:
         """The warnings of a sync, each once."""

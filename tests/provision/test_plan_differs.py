@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from kit.plan import Office, connect, csv_of, office
 
-from connector_core.errors import GuardRefused, UsageError
+from connector_core.errors import GuardRefused, IncompleteError, UnknownName, UsageError
+from connector_core.host.connection import Connection
 from connector_core.provision.apply import ApplyReport, Line
-from connector_core.provision.plan import Plan, read_plan, write_plan
+from connector_core.provision.engine import Provisioner
+from connector_core.provision.plan import Limits, Plan, Step, read_plan, write_plan
+from connector_core.provision.planner import Planner
 
 ADA, BOB, CYD, DAN = (f"{name}@example.com" for name in ("ada", "bob", "cyd", "dan"))
 STAFF = {ADA: "editor", BOB: "viewer", CYD: "viewer", DAN: "editor"}
 WANTED = {ADA: "viewer", BOB: "editor"}
+PLENTY = Limits(max_removals=9, max_upgrades=9, max_downgrades=9)
 
 
 def rename(served: Office, login: str, new: str, id: str | None = None) -> None:
@@ -213,3 +221,98 @@ def test_a_plan_of_the_format_before_is_refused_in_words(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="by an earlier version") as caught:
         read_plan(path)
     assert "make it again" in str(caught.value.hint)
+
+
+# -- any of it, in any order -----------------------------------------------------------------------------------
+
+NAMES = [ADA, BOB, CYD, DAN]
+NAME = st.sampled_from(NAMES)
+MEDDLE = st.one_of(
+    st.tuples(st.sampled_from(["rename", "remove", "disable", "make again", "give away"]), NAME),
+    st.tuples(st.just("swap"), st.permutations(NAMES).map(lambda names: tuple(names[:2]))),
+)
+FILE = st.dictionaries(NAME, st.sampled_from(["editor", "viewer", ""]), min_size=1)
+
+
+def do(served: Office, what: str, whom: Any) -> None:
+    """One change in the application, as far as those whom it is about are there."""
+    people = whom if isinstance(whom, tuple) else (whom,)
+    if any(served.workspace.find(name) is None for name in people):
+        return
+    if what == "swap":
+        swap(served, *people)
+    elif what in ("rename", "give away"):
+        rename(served, whom, f"x{len(served.workspace.users())}-{whom}")
+    if what in ("remove", "make again"):
+        served.workspace.remove(served.id(whom))
+    if what in ("make again", "give away"):
+        served.workspace.add(whom, email=whom, role=True)
+    if what == "disable":
+        user = served.workspace.find(whom)
+        assert user is not None
+        served.workspace.replace(evolve(user, active=False))
+
+
+def carry_out(served: Office, connection: Connection, plan: Plan, changes: list[tuple[str, Any]]) -> list[str]:
+    """Apply it, with one of the changes after each step; the writes to accounts that no step of it names."""
+    meant = {(step.user_id, step.login) for step in plan.steps}
+    wrong: list[str] = []
+    coming = iter(changes)
+
+    def watch(method: str, target: str) -> None:
+        user = served.workspace.get(target.rpartition("/")[2])
+        if method in ("PATCH", "DELETE") and user is not None and (user.id, user.login) not in meant:
+            wrong.append(f"{method} of {user.login}")
+
+    served.before = watch
+    with suppress(GuardRefused, IncompleteError):
+        connection.apply(plan, limits=PLENTY, on_line=lambda line: do(served, *next(coming, ("", ADA))))
+    served.before = lambda method, target: None
+    return wrong
+
+
+def only_for_its_own(wanted: dict[str, str], meddling: list[tuple[str, Any]]) -> None:
+    """Plan, apply, undo, with a change in the application before each: every write is for an account of the plan."""
+    with TemporaryDirectory() as folder, office(STAFF) as served:
+        connection = connect(served, Path(folder))
+        plan = connection.plan(csv_of(Path(folder), wanted), prune=True)
+        for change in meddling[:1]:
+            do(served, *change)
+        assert carry_out(served, connection, plan, meddling[2:]) == []
+        left = {(user.id, user.login) for user in served.workspace.users()}
+        for change in meddling[1:2]:
+            do(served, *change)
+        with suppress(UnknownName, IncompleteError):
+            undo = connection.plan()
+            assert {(step.user_id, step.login) for step in undo.steps if step.user_id} <= left
+            assert carry_out(served, connection, undo, meddling[3:]) == []
+
+
+any_meddling = settings(
+    max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)(
+    given(wanted=FILE, meddling=st.lists(MEDDLE, min_size=1, max_size=4))(
+        example(wanted={ADA: "viewer", BOB: "editor", CYD: "", DAN: ""}, meddling=[("swap", (ADA, BOB))])(
+            only_for_its_own
+        )
+    )
+)
+
+
+def test_a_plan_writes_to_the_accounts_alone_that_it_was_made_for() -> None:
+    """Whoever is renamed, swapped, removed or made again between plan, apply and undo: no other account is touched."""
+    any_meddling()
+
+
+def test_the_property_finds_a_plan_that_takes_ids_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the look at the login taken out of the listing and out of the engine, it is red."""
+    difference = Planner.difference
+
+    def by_id(self: Planner, step: Step, came_back: Callable[[str], bool]) -> str | None:
+        account = next((a for a in self.accounts if a.id == step.user_id), None)
+        return difference(self, step if account is None else evolve(step, login=account.login), came_back)
+
+    monkeypatch.setattr(Planner, "difference", by_id)
+    monkeypatch.setattr(Provisioner, "_require_same_account", lambda self, wish, found: None)
+    with pytest.raises(AssertionError, match=r"(PATCH|DELETE) of"):
+        any_meddling()

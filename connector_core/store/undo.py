@@ -1,0 +1,77 @@
+"""What the applies of a plan changed, and what changed since: for taking a plan back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from connector_core.errors import UnknownName
+from connector_core.model import Json, Operation
+from connector_core.store.journal import operation_of
+from connector_core.store.queries import Reader
+
+
+@frozen(kw_only=True)
+class AppliedChange:
+    """An operation of an apply that changed an account.
+
+    ``before``: how the account was; ``event``: from when on the picture shows the change.
+    """
+
+    operation: Operation
+    before: Json
+    event: int
+
+
+@frozen(kw_only=True)
+class LaterChange:
+    """An account that an ``operation`` changed, or that was seen in the application (None), after an ``event``."""
+
+    id: str | None
+    login: str | None
+    event: int
+    operation: int | None = None
+
+
+def applied(reader: Reader, apply: int | None) -> list[AppliedChange]:
+    """Return what the applies of one plan changed, first to last.
+
+    :param apply: the number of one of its applies; the last one where None.
+    :raises UnknownName: there was none.
+    """
+    query = "SELECT digest FROM applies WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1"
+    plan = reader.db.execute(query, (reader.id, apply, apply)).fetchone()
+    if plan is None:
+        which = "plan" if apply is None else f"apply {apply}"
+        raise UnknownName(f"{reader.name} has no {which} that was carried out")
+    query = (
+        "SELECT j.* FROM journal j JOIN applies a ON a.id = j.apply WHERE a.connection = ? AND a.digest = ? "
+        "AND j.state = 'done' AND j.outcome = 'changed' ORDER BY j.id"
+    )
+    return [
+        AppliedChange(
+            operation=operation_of(row), before=json.loads(row["before"]) if row["before"] else None,
+            event=row["event"] or row["id"],
+        )
+        for row in reader.db.execute(query, (reader.id, plan["digest"]))
+    ]  # fmt: skip
+
+
+def changed_since(reader: Reader, changes: Iterable[AppliedChange]) -> list[LaterChange]:
+    """Return which accounts were changed by other operations since the first of these, or were seen since, enabled."""
+    changes = list(changes)
+    first = min((change.operation.id or 0 for change in changes), default=0)
+    ours = json.dumps(sorted({change.operation.apply for change in changes if change.operation.apply is not None}))
+    query = (
+        "SELECT account AS id, login, id AS event, id AS operation FROM journal WHERE connection = :connection "
+        "AND id > :first AND state = 'done' AND outcome = 'changed' AND kind <> 'setup' "
+        "AND (apply IS NULL OR apply NOT IN (SELECT value FROM json_each(:ours))) "
+        "UNION ALL SELECT id, login, began, NULL FROM resources "
+        "WHERE connection = :connection AND began > :first AND status <> 'disabled' "
+        "UNION ALL SELECT id, login, began, NULL FROM resource_history "
+        "WHERE connection = :connection AND began > :first AND status <> 'disabled'"
+    )
+    rows = reader.db.execute(query, {"connection": reader.id, "first": first, "ours": ours})
+    return [LaterChange(**dict(row)) for row in rows]
