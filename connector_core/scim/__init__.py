@@ -12,6 +12,8 @@ Numbers such as P35 name the behaviour of real servers that a line answers to; d
     paging.py    a listing read page by page
     reading.py   rows read tolerantly, one by one
     filters.py   resources by a name in an attribute
+    users.py     users: listed, looked up, created, changed
+    groups.py    groups and their members
     presence.py  whether a resource is really gone
     patch.py     the body of a PATCH
 """
@@ -21,20 +23,26 @@ from __future__ import annotations
 from connector_core.http.auth import bearer, clean_token
 from connector_core.scim.client import ScimClient
 from connector_core.scim.filters import find, find_all
-from connector_core.scim.patch import PatchStyle, replace
+from connector_core.scim.groups import ScimGroups
+from connector_core.scim.patch import MemberStyle, PatchStyle, replace
 from connector_core.scim.presence import existing
 from connector_core.scim.reading import Extension, ScimRow, read_rows
+from connector_core.scim.users import ScimUsers, new_user
 
 __all__ = [
     "Extension",
+    "MemberStyle",
     "PatchStyle",
     "ScimClient",
+    "ScimGroups",
     "ScimRow",
+    "ScimUsers",
     "bearer",
     "clean_token",
     "existing",
     "find",
     "find_all",
+    "new_user",
     "read_rows",
     "replace",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -36,6 +37,7 @@ class ScimClient:
         self._base = urls.base(base_url)
         self._auth = auth
         self._hints = hints or {}
+        self._parameters: Mapping[str, str] = {}
         self.unfiltered: set[tuple[str, str]] = set()
         """Endpoints and attributes whose filter was refused, so that it is not asked for again (P67)."""
         self.any_case: dict[tuple[str, str], bool] = {}
@@ -43,9 +45,16 @@ class ScimClient:
         self.spellings: dict[tuple[str, str], Mapping[str, Collection[str]]] = {}
         """The spellings of each name in a listing, where its filter finds only one of them."""
 
+    def asking(self, **parameters: str) -> ScimClient:
+        """Return a client whose queries carry further parameters, such as ``excludedAttributes``."""
+        asking = copy(self)
+        asking._parameters = {**self._parameters, **parameters}
+        return asking
+
     def query(self, endpoint: str, params: Mapping[str, str | int]) -> listing.ListReply:
         """One page of a listing (RFC 7644 section 3.4.2)."""
-        return listing.parse(_required(*self._send("GET", urls.endpoint(self._base, endpoint), params=params)))
+        asked = {**params, **self._parameters}
+        return listing.parse(_required(*self._send("GET", urls.endpoint(self._base, endpoint), params=asked)))
 
     def get(self, endpoint: str, id: str) -> dict[str, Any]:
         """One resource (section 3.4.1). `NotFound` alone is no proof that there is none, see `presence.existing`."""

@@ -18,7 +18,7 @@ from connector_core.host.connection import Connection
 from connector_core.host.host import Host
 from connector_core.http import HttpClient
 from connector_core.model import Finding, Grant, Key, NewAccount, Operation, Outcome, Page, Resource, Secret
-from connector_core_whimsical import plugin, roles, users
+from connector_core_whimsical import plugin, roles
 from connector_core_whimsical.client import WhimsicalClient
 from connector_core_whimsical.settings import Settings
 
@@ -140,8 +140,8 @@ def write(stage: RecordingSetup) -> Written:
 def _promoted(client: WhimsicalClient, user: Key) -> tuple[Outcome, Page | None, Outcome, Page | None]:
     editor = Grant(roles.EDITOR, user)
     promoted = plugin.provision_grant(client, editor)
-    after = users.one(client, user)
-    return promoted, after, plugin.provision_revoke(client, editor), users.one(client, user)
+    after = client.users.one(user)
+    return promoted, after, plugin.provision_revoke(client, editor), client.users.one(user)
 
 
 def _deleted(client: WhimsicalClient, user: Resource) -> tuple[Outcome, Page | None, bool]:

@@ -22,6 +22,7 @@ from servers.peer import EXTENSION, Peer
 
 TOKEN = "scim2-token"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
 
 @contextmanager
@@ -55,9 +56,10 @@ class _Quiet(WSGIRequestHandler):
 
 
 def _provider(page_cap: int | None, cursor: str) -> ScimProvider:
-    """Users with Whimsical's extension, and no groups."""
+    """Users with Whimsical's extension, and groups as the RFC has them."""
     extension = json.loads(Path(__file__).with_name("whimsical_extension.json").read_text())
-    schemas = [load_default_schemas()[USER], Schema.model_validate(extension)]
+    known = load_default_schemas()
+    schemas = [known[USER], known[GROUP], Schema.model_validate(extension)]
     users = {
         "id": "User",
         "name": "User",
@@ -65,7 +67,9 @@ def _provider(page_cap: int | None, cursor: str) -> ScimProvider:
         "schema": USER,
         "schemaExtensions": [{"schema": EXTENSION, "required": False}],
     }
-    return ScimProvider.from_discovery(schemas, [ResourceType.model_validate(users)], config=_config(page_cap, cursor))
+    groups = {"id": "Group", "name": "Group", "endpoint": "/Groups", "schema": GROUP}
+    types = [ResourceType.model_validate(each) for each in (users, groups)]
+    return ScimProvider.from_discovery(schemas, types, config=_config(page_cap, cursor))
 
 
 def _config(page_cap: int | None, cursor: str) -> ServiceProviderConfig:

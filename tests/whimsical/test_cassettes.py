@@ -152,7 +152,7 @@ def test_a_request_that_was_not_recorded_is_an_error(stage: RecordingSetup) -> N
         stage.client() as client,
         pytest.raises(Exception, match="no recorded interaction matches"),
     ):
-        client.scim.get("Users", "somebody else")
+        client.users.client.get("Users", "somebody else")
 
 
 def test_another_body_is_another_request() -> None:
@@ -173,8 +173,8 @@ def test_another_write_is_not_answered(name: str, stage: RecordingSetup) -> None
     body = json.loads(wanted["body"])
     with replay(name) as cassette, stage.client() as client:
         with pytest.raises(Exception, match="no recorded interaction matches"):
-            client.scim.patch("Users", id, {**body, "Operations": []})
-        client.scim.patch("Users", id, body)
+            client.users.client.patch("Users", id, {**body, "Operations": []})
+        client.users.client.patch("Users", id, body)
         assert cassette.play_count == 1
 
 

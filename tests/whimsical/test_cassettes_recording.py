@@ -126,7 +126,7 @@ def test_without_a_throwaway_user_nothing_is_written(tmp_path: Path) -> None:
     with LoopbackServer(app := Tattling()) as server:
         stage = RecordingSetup(base_url=server.url, token=Secret(TOKEN), folder=tmp_path)
         with stage.client() as client, pytest.raises(GuardRefused, match="only reads"):
-            client.scim.delete("Users", "7")
+            client.users.client.delete("Users", "7")
     assert app.methods == []
 
 

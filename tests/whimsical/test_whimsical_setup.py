@@ -85,7 +85,7 @@ def test_requests_per_second_is_kept_to(settings: dict[str, Any], waits: int) ->
     with LoopbackServer(answering) as server:
         workspace = connect(Settings(token=Secret("t"), base_url=server.url, **settings), http)
         for _ in range(3):
-            workspace.scim.query("Users", {})
+            workspace.users.client.query("Users", {})
     http.close()
     assert len(clock.sleeps) == waits
 

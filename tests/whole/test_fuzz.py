@@ -45,7 +45,7 @@ def found(target: str) -> bool:
 Change = Callable[[Any], Any]
 PLANTED: dict[str, tuple[str, str, Change]] = {
     "a role that cannot be read is taken for Viewer": (
-        "listings", "connector_core_whimsical.users._editor", lambda real: lambda row: bool(real(row)),
+        "listings", "connector_core_whimsical.users.to_bool", lambda real: lambda value, name: bool(real(value, name)),
     ),
     "a row that cannot be read fails its page": (
         "listings", "connector_core.scim.reading.RowRejected", lambda real: KeyError,

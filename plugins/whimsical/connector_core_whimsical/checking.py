@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attrs import evolve
+
 from connector_core.errors import ApplicationError, CredentialsRefused
-from connector_core.model import Finding
-from connector_core.scim import paging
-from connector_core_whimsical import users
+from connector_core.model import Finding, Page
 from connector_core_whimsical.client import WhimsicalClient
 
 
@@ -17,18 +17,18 @@ def findings(workspace: WhimsicalClient) -> list[Finding]:
     What went wrong is a finding whose code is the error's.
     """
     try:
-        reading = paging.read(workspace.scim, users.ENDPOINT, paging.first(users.STREAM), count=1)
+        page = evolve(workspace.users, count=1).listed(workspace.users.first())
     except (CredentialsRefused, ApplicationError) as error:
         return [Finding(level="error", code=error.code, message=error.message, hint=error.hint)]
     return [
         Finding(level="ok", code="reachable", message="Whimsical answers"),
         Finding(level="ok", code="credentials", message="the token is accepted"),
-        *_listing(reading),
+        *_listing(page),
     ]
 
 
-def _listing(reading: paging.ListReading) -> Iterator[Finding]:
-    if not reading.rows:
+def _listing(page: Page) -> Iterator[Finding]:
+    if not (page.resources or page.rejected):
         yield Finding(
             level="warning",
             code="empty",
@@ -36,9 +36,8 @@ def _listing(reading: paging.ListReading) -> Iterator[Finding]:
             hint="right for a new workspace; else see that the token belongs to the workspace you mean",
         )
         return
-    counted = "users are listed" if reading.total is None else f"users are listed: {reading.total}"
+    counted = "users are listed" if page.total is None else f"users are listed: {page.total}"
     yield Finding(level="ok", code="users", message=counted)
-    page = users.page(reading.rows)
     for rejected in page.rejected[:1]:
         yield Finding(level="warning", code="unreadable_user", message=f"a user cannot be read: {rejected.reason}")
     if page.grants:

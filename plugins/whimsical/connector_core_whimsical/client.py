@@ -1,4 +1,4 @@
-"""What the hooks are given to work with: the SCIM client of one workspace, and its settings."""
+"""What the hooks are given to work with: the users of one workspace, and its settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from connector_core.scim import ScimClient, bearer
+from connector_core.scim import ScimClient, ScimUsers, bearer
+from connector_core_whimsical import users
 from connector_core_whimsical.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _HINTS = {
 class WhimsicalClient:
     """One Whimsical workspace."""
 
-    scim: ScimClient
+    users: ScimUsers
     settings: Settings
 
 
@@ -35,4 +36,5 @@ def connect(settings: Settings, http: HttpClient) -> WhimsicalClient:
     """Raises `ConfigurationError` for a token or an address that cannot be right; makes no request."""
     if settings.requests_per_second:
         http.set_rate(settings.requests_per_second)
-    return WhimsicalClient(ScimClient(http, settings.base_url, bearer(settings.token), hints=_HINTS), settings)
+    scim = ScimClient(http, settings.base_url, bearer(settings.token), hints=_HINTS)
+    return WhimsicalClient(users.reader(scim, settings.page_size), settings)

@@ -18,8 +18,7 @@ from connector_core.model import (
     Resource,
     ResourceType,
 )
-from connector_core.scim import paging
-from connector_core_whimsical import checking, provisioning, roles, users
+from connector_core_whimsical import checking, provisioning, roles
 from connector_core_whimsical.client import WhimsicalClient, connect
 from connector_core_whimsical.settings import Settings
 
@@ -74,20 +73,20 @@ def connector_check(client: WhimsicalClient) -> list[Finding]:
 @hookimpl
 def sync_page(client: WhimsicalClient, cursor: Cursor | None) -> Page:
     if cursor is None:
-        return roles.page(client.settings.viewer_revoke, next=(paging.first(users.STREAM),))
-    return users.listed(client, cursor)
+        return roles.page(client.settings.viewer_revoke, next=(client.users.first(),))
+    return client.users.listed(cursor)
 
 
 @hookimpl
 def sync_resource(client: WhimsicalClient, resource: Resource) -> Page | None:
     if resource.type == "role":
         return roles.one(resource.key)
-    return users.one(client, resource.key)
+    return client.users.one(resource.key)
 
 
 @hookimpl
 def find_account(client: WhimsicalClient, login: str) -> Page:
-    return users.by_login(client, login)
+    return client.users.by_login(login)
 
 
 # == writing ===================================================================================================
