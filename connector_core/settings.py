@@ -21,7 +21,8 @@ from attrs import NOTHING, frozen
 
 from connector_core.model import Secret
 
-RESERVED = ("connector", "app", "owner", "managed")  # what a connection itself can say: no setting has such a name
+RESERVED = ("connector", "app", "owner", "managed", "guard")
+"""What a connection itself can say: no setting has such a name."""
 IDENTITY = "identity"  # of a connection; set-up writes it into the configuration file, and no setting has that name
 _META = "connector_core"
 

@@ -19,6 +19,7 @@ from attrs import Attribute, Factory, field, frozen
 
 from connector_core.config import addresses
 from connector_core.config.addresses import refuse_credentials
+from connector_core.config.guard import GuardLimits, guard_limits
 from connector_core.config.identity import check_identities
 from connector_core.config.secrets import Places, fetch
 from connector_core.errors import ConfigurationError, UnknownName
@@ -71,6 +72,7 @@ class ConnectionConfig:
     app: str | None = None
     owner: str | None = None
     managed: bool = False
+    guard: GuardLimits = Factory(GuardLimits)
     values: Mapping[str, Value] = field(factory=dict, repr=False)
     words: Mapping[str, Value] = field(factory=dict, repr=False)
     environ: Mapping[str, str] = field(factory=dict, repr=False)
@@ -153,6 +155,7 @@ class Configuration:
         return ConnectionConfig(
             name=name, connector=connector, identity=table.get(IDENTITY), app=_text(reserved, "app"),
             owner=_text(reserved, "owner"), managed=_boolean(reserved, "managed", default=name == connector + SANDBOX),
+            guard=guard_limits(word.raw, word.origin) if (word := reserved.get("guard")) else GuardLimits(),
             values={k: v for k, v in file.items() if k not in (*RESERVED, IDENTITY)} | arguments,
             words={k: v for k, v in reserved.items() if k in RESERVED},
             environ=self.environ, others=tuple(n for n in names if n != name), file=self.path,
@@ -209,7 +212,10 @@ def described(config: ConnectionConfig, settings: Iterable[Setting]) -> dict[str
     """
     every = list(settings)
     found = _found(config, [s.name for s in every])
-    facts = {"connector": config.connector, "app": config.app, "owner": config.owner, "managed": config.managed}
+    facts: dict[str, object] = {
+        "connector": config.connector, "app": config.app, "owner": config.owner, "managed": config.managed,
+        "guard": config.guard.given() or None,
+    }  # fmt: skip
     words = {
         k: {"value": _shown(v), "origin": config.words[k].origin if k in config.words else "default"}
         for k, v in facts.items()

@@ -155,6 +155,7 @@ class Host:
     def connection(
         self, name: str, *, connector: str | None = None, settings: Mapping[str, Any] | None = None,
         app: str | None = None, owner: str | None = None, managed: bool | None = None,
+        guard: Mapping[str, float] | None = None,
     ) -> Connection:  # fmt: skip
         """The connection of that name, as configured, with what is given here before it.
 
@@ -162,12 +163,14 @@ class Host:
         :param settings: values by name; a secret as text or `Secret`.
         :param app: the application entry it belongs to, and its ``owner``.
         :param managed: whether access may be changed; no, where nobody says so.
+        :param guard: other limits of the removal guard: ``share``, ``most``.
         :raises UnknownName: it is neither configured nor named like a connector, and no ``connector`` is given.
         :raises ConfigurationError: what is configured or given for it cannot be. Settings are checked when needed.
         """
         config = self._configuration.connection(
-            name, self._plugins.names(), settings=settings, connector=connector, app=app, owner=owner, managed=managed
-        )
+            name, self._plugins.names(), settings=settings, connector=connector, app=app, owner=owner,
+            managed=managed, guard=guard,
+        )  # fmt: skip
         return Connection(config, self._state_path(name), self._context)
 
     def connection_for(self, plan: Plan) -> Connection:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.connectors.session import Session
@@ -55,7 +55,7 @@ class SyncRun:
             raise UsageError(f"{self.workers} workers could read nothing", hint="1 or more, or none said")
         connection = connection_id(self.db, self.config.ref)
         with exclusive(self.path, self.db, self.config.ref, self.context.clock):
-            policy = self.context.sync_policy or SyncPolicy()
+            policy = self._policy()
             terms = runs.ReadFingerprint(
                 version=session.connector.version, reading=session.reading, address=session.address
             )
@@ -79,6 +79,12 @@ class SyncRun:
                 error.report = self._report(sync)
                 raise
             return self._report(sync)
+
+    def _policy(self) -> SyncPolicy:
+        """What this sync may do, with the limits that the connection sets for the guard."""
+        policy = self.context.sync_policy or SyncPolicy()
+        limits: dict[str, Any] = self.config.guard.given()
+        return evolve(policy, guard=evolve(policy.guard, **limits))
 
     def _settle(self, session: Session) -> None:
         """Find out first what became of operations that nobody saw the end of."""

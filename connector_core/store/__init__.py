@@ -20,6 +20,7 @@
     judge.py         whether a stream was read in full
     endings.py       what ends a grant
     removals.py      what would leave the picture
+    losses.py        what the guard counts of it
     publish.py       from what was read to the picture, with history
     naming.py        accounts by their names, now, then and ever
     follow.py        from an operation to the picture

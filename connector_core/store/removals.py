@@ -1,4 +1,4 @@
-"""What would leave the picture if a sync were published: found by set, judged by the guard, remembered when held.
+"""What would leave the picture if a sync were published, found by set.
 
 Nothing unseen leaves without proof, and no grant ends because a page is missing.
 """
@@ -9,29 +9,12 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from connector_core.clock import Clock
 from connector_core.model import Key
 from connector_core.store.endings import FIND_ENDINGS
 from connector_core.store.journal import invited_since
 from connector_core.store.judge import Verdict
 from connector_core.store.same import Same
-
-
-@frozen(kw_only=True)
-class Losses:
-    """What would leave the picture, beside how much there is: the figures that the guard judges.
-
-    ``unseen`` are accounts that no page listed, also those that were looked up since and are gone; ``ended`` counts
-    grants that what is still listed no longer holds.
-    Those that a person accepted (``--accept-removals``) are left out of both counts.
-    """
-
-    unseen: int
-    accounts: int
-    ended: int
-    grants: int
 
 
 class Removals:
@@ -77,36 +60,9 @@ class Removals:
         )
         return [tuple(row) for row in self._db.execute(query, (self._names["connection"], json.dumps(list(read))))]
 
-    def losses(self, *, accepted: bool) -> Losses:
-        """Count what `find` found; with ``accepted``, only what the last held sync did not name."""
-        named = "SELECT 1 FROM held_removals h WHERE h.connection = :connection AND (h.type, h.id, h.entitlement) = "
-        but = f"AND NOT EXISTS ({named}({{}}))" if accepted else ""
-        resource, grant = but.format("u.type, u.id, 0"), but.format("g.principal_type, g.principal_id, g.entitlement")
-        accounts = "resource_types t ON t.connection = :connection AND t.type = {}.type AND t.account"
-        return Losses(
-            unseen=self._count(f"temp.leaving u JOIN {accounts.format('u')} WHERE 1 {resource}"),
-            accounts=self._count(f"resources r JOIN {accounts.format('r')} WHERE r.connection = :connection"),
-            ended=self._count(f"({_AT_RISK}) g WHERE 1 {grant}"),
-            grants=self._count("grants WHERE connection = :connection"),
-        )
-
-    def address_changed(self) -> bool:
-        """Whether the last published sync read from another address."""
-        run = "connections c JOIN sync_runs s ON s.id = :sync WHERE c.id = :connection AND c.address <> s.address"
-        return self._count(run) == 1
-
     def unseen(self) -> list[Key]:
         """Each of these is to be read by its id before it may leave."""
         return [Key(*row) for row in self._db.execute("SELECT type, id FROM temp.unseen ORDER BY type, id")]
-
-    def hold(self) -> None:
-        """Remember what would have left, for a person to accept by ``--accept-removals``."""
-        for statement in (
-            "DELETE FROM held_removals WHERE connection = :connection",
-            "INSERT INTO held_removals SELECT :connection, type, id, 0 FROM temp.leaving",
-            f"INSERT INTO held_removals SELECT :connection, g.* FROM ({_AT_RISK}) g",
-        ):
-            self._db.execute(statement, self._names)
 
     def take_unseen_as_gone(self) -> None:
         """For a connector that cannot read single resources: its whole listing is the only proof there is."""
@@ -119,10 +75,7 @@ class Removals:
             "INSERT OR IGNORE INTO temp.seen SELECT type, id, seq FROM staged WHERE sync = :sync AND state = 'gone'",
             self._names,
         )
-
-    def _count(self, what: str) -> int:
-        count: int = self._db.execute(f"SELECT count(*) FROM {what}", self._names).fetchone()[0]
-        return count
+        self._db.execute("DELETE FROM temp.unseen")
 
 
 _CLEAR = (
@@ -160,16 +113,4 @@ UNION
 SELECT s.type, s.id FROM staged s
 JOIN main.resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id
 WHERE s.sync = :sync AND s.state <> 'row' AND s.state = 'gone'
-"""
-# For the guard: what has ended, and what would end on resources that are not listed any more.
-_AT_RISK = """
-SELECT principal_type, principal_id, entitlement FROM temp.ending
-UNION
-SELECT g.principal_type, g.principal_id, g.entitlement FROM grants g
-WHERE g.connection = :connection AND g.entitlement IN (
-    SELECT n.id FROM temp.leaving u
-    JOIN entitlements n ON n.connection = :connection AND n.type = u.type AND n.resource_id = u.id)
-AND (EXISTS (SELECT 1 FROM temp.seen k WHERE k.type = g.principal_type AND k.id = g.principal_id)
-    OR EXISTS (SELECT 1 FROM resources r JOIN temp.same s ON s.number = r.number
-        WHERE r.connection = :connection AND r.type = g.principal_type AND r.id = g.principal_id))
 """

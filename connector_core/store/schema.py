@@ -363,6 +363,33 @@ def m010_names(db: Database) -> None:
     _run(db, _NAMES)
 
 
+_LOSSES = """
+CREATE TABLE losses (   -- what syncs took from the picture lately and was not accepted, as the guard counts it
+    connection INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
+    entitlement INTEGER NOT NULL,   -- 0 where none is meant
+    at TEXT NOT NULL, PRIMARY KEY (connection, kind, type, id, entitlement)
+) STRICT, WITHOUT ROWID;
+-- how many accounts, enabled accounts and grants there were before it, by name
+ALTER TABLE sync_runs ADD COLUMN there TEXT;
+ALTER TABLE held_removals RENAME TO held_before;
+CREATE TABLE held_removals (    -- what the last held sync named; `connector_core.store.losses` says what each kind is
+    connection INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
+    entitlement INTEGER NOT NULL,   -- 0 where none is meant
+    login TEXT NOT NULL,            -- that an account bears now, where it was renamed
+    PRIMARY KEY (connection, kind, type, id, entitlement)
+) STRICT, WITHOUT ROWID;
+INSERT INTO held_removals
+SELECT connection, iif(entitlement, 'ended', 'unseen'), type, id, entitlement, '' FROM held_before;
+DROP TABLE held_before
+"""
+
+
+@_step
+def m011_losses(db: Database) -> None:
+    """What a sync took from the picture, and what one was held for, by kind."""
+    _run(db, _LOSSES)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

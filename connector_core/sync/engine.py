@@ -19,6 +19,7 @@ from connector_core.store.connections import put_resource_types
 from connector_core.store.database import transaction
 from connector_core.store.frontier import NO_STREAM
 from connector_core.store.judge import Verdict, judge_all, readings, single_readings
+from connector_core.store.losses import LossTable
 from connector_core.store.publish import Publisher
 from connector_core.store.removals import Removals
 from connector_core.store.staging import Staging
@@ -60,6 +61,7 @@ class SyncEngine:
         self._clock = means.clock
         self._staging = Staging(db, connection, sync, means.clock, means.log)
         self._removals = Removals(db, connection, sync, self._staging.same, means.clock)
+        self._losses = LossTable(db, connection, sync, means.clock)
         self._reading = PageReader(self._staging, means)
         self._judgement: _Judgement | None = None
         self._began = means.clock.monotonic()
@@ -154,6 +156,7 @@ class SyncEngine:
         reason = self._incomplete(verdicts)
         ending = StreamsSummary(status="complete" if reason is None else "incomplete", reason=reason)
         self._finish(ending)
+        self._losses.remember(accepted=self._accept)
         counts = Publisher(self._db, self._connection, self._sync).publish(self._clock)
         said = f"published: {counts.added:,} added, {counts.removed:,} removed, {counts.changed:,} changed"
         self._log.write(self._db, "info", said)
@@ -161,7 +164,7 @@ class SyncEngine:
 
     def _hold(self) -> StreamsSummary:
         ending = StreamsSummary(status="held", reason=self._judged().objection)
-        self._removals.hold()
+        self._losses.hold()
         self._finish(ending)
         runs.discard_staged(self._db, self._connection)
         return ending
@@ -189,12 +192,15 @@ class SyncEngine:
         if self._judgement is None or self._judgement.state != state:
             verdicts = judge_all(self._db, self._sync)
             self._removals.find(verdicts)
+            self._losses.find()
             self._judgement = _Judgement(state=state, verdicts=verdicts, objection=self._objection())
         return self._judgement
 
     def _objection(self) -> str | None:
-        losses = self._removals.losses(accepted=self._accept)
-        return self._means.policy.guard.objection(losses, address_changed=self._removals.address_changed())
+        losses, earlier = self._losses.count(accepted=self._accept), self._losses.earlier()
+        return self._means.policy.guard.objection(
+            losses, earlier=earlier, address_changed=self._losses.address_changed()
+        )
 
     def _incomplete(self, verdicts: list[Verdict]) -> str | None:
         """Why the sync is not complete: a stream that is not whole or was not begun, a row or resource not read."""

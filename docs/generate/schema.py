@@ -19,7 +19,7 @@ GROUPS = {
     "Connections and events": "connections events resource_types entitlements",
     "The picture and its history": "resources resource_history grants grant_history change_log touched",
     "A running sync": "sync_runs frontier staged staged_same "
-    "staged_grants staged_entitlements staged_unknown also_listed held_removals",
+    "staged_grants staged_entitlements staged_unknown also_listed losses held_removals",
     "Operations and logs": "journal applies logs witnessed",
 }
 TEMPORARY = {
@@ -27,7 +27,8 @@ TEMPORARY = {
     "seen_grants": "index: staged grants by stream, reading and principal",
     "same": "index: resources read unchanged, by number",
     "unseen": "resources of the picture that this sync did not read",
-    "leaving": "what the guard counts: unseen, or already proven gone",
+    "leaving": "resources that are unseen, or already proven gone",
+    "lost": "what the guard counts, by kind",
     "given": "grants given by pages that do not list their principal",
     "denied": "grants of `given` that a read of their principal by its id does not show",
     "ending": "grants that end with this sync",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from connector_core.names import normalized
 from connector_core.store.database import APPLICATION_ID
 from connector_core.store.schema import STEPS, migrations
 
@@ -76,6 +77,7 @@ def make(path: Path, newest: int) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA journal_mode = WAL")
+        db.create_function("name_key", 1, lambda name: name and normalized(name))
         for number, migration in enumerate(every[:newest]):
             migrations().apply(Database(db, execute_plugins=False), stop_before=every[number + 1 : number + 2])
             assert migration.startswith(f"m{number + 1:03}")

@@ -27,7 +27,7 @@ from kit.sync import (
 )
 
 from connector_core.model import Key, Page
-from connector_core.store.removals import Losses
+from connector_core.store.losses import Losses
 from connector_core.sync.guard import Guard
 from connector_core.testing import Workspace
 

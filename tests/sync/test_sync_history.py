@@ -46,12 +46,13 @@ def db(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_picture_at_any_event_is_what_was_shown_then(db: Path, seed: int) -> None:
-    """Over fifteen syncs of a world that changes at random, each past picture can still be asked for, as it was."""
-    rng = random.Random(seed)
+    """Over fifteen days of a world that changes at random, each past picture can still be asked for, as it was."""
+    rng, clock = random.Random(seed), FakeClock()
     shown: dict[str, list[Any]] = {}
     for _ in range(15):
+        clock.advance(86_400)
         world = World(rng)
-        connection = world.script().connect(db)
+        connection = world.script().connect(db, clock=clock)
         report = connection.sync(accept_removals=True)
         if report.sync.event is not None:
             shown[str(report.sync.event)] = rows(connection)
