@@ -151,6 +151,10 @@ class Entitlement:
     def key(self) -> EntitlementKey:
         return EntitlementKey(self.resource.type, self.resource.id, self.slug)
 
+    def excludes(self, other: Entitlement) -> bool:
+        """Return whether a principal holds at most one of the two."""
+        return self.key != other.key and self.exclusive is not None and self.exclusive == other.exclusive
+
 
 class Grant(NamedTuple):
     """``principal`` holds ``entitlement``."""

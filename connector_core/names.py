@@ -1,4 +1,4 @@
-"""Who is who: whether two names are the same, and which account a text names.
+"""Who is who: whether two names are the same, which account a text names, and which role.
 
 One rule for look-ups, CSV files, plans, ``protected``, ``access --user`` and ``history`` alike. Two names are the same
 when they are equal after `normalized`. No case folding: ``ß`` is not ``ss``, and no step turns a letter outside ASCII
@@ -8,13 +8,13 @@ into one inside it, so that the Kelvin sign is never a ``k``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Protocol, TypeVar
 from unicodedata import normalize
 
-from connector_core.errors import AmbiguousName, UsageError
-from connector_core.model import Key
+from connector_core.errors import AmbiguousName, UnknownName, UsageError
+from connector_core.model import EntitlementKey, Key
 
 # NFC would turn each of these into a character of ASCII: the Kelvin sign, the Greek question mark, the Greek varia.
 _SINGLETONS = re.compile("([\u212a\u037e\u1fef])")
@@ -85,6 +85,18 @@ def ambiguous(text: str, accounts: Iterable[Named]) -> AmbiguousName:
     every = [f"{row.login or row.email or 'an account without a login'} (id {row.id})" for row in accounts]
     shown = ", ".join(every[:10]) + (f" and {len(every) - 10} more" if len(every) > 10 else "")
     return AmbiguousName(f"{text!r} may mean any of: {shown}", hint="name the account by its id, as type:id or alone")
+
+
+def entitlements_named(text: str, known: Collection[EntitlementKey]) -> list[EntitlementKey]:
+    """Return which of ``known`` a text names: by the id of their resource, as ``type:id`` or as ``type:id:slug``.
+
+    :raises UnknownName: none; the hint lists the ids there are.
+    """
+    found = [key for key in known if text in (key.id, str(key.resource), str(key))]
+    if not found:
+        ids = ", ".join(sorted({key.id for key in known})) or "none"
+        raise UnknownName(f"there is no role {text!r}", hint=f"there are: {ids}")
+    return found
 
 
 def checked_address(text: str) -> str:

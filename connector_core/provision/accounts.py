@@ -178,9 +178,9 @@ class Accounts:
         return self._defined.get(key)
 
     def excludes(self, one: EntitlementKey, other: EntitlementKey) -> bool:
-        """Whether nobody can hold both."""
+        """Return whether a principal holds at most one of the two, as far as that was read before."""
         a, b = self._defined.get(one), self._defined.get(other)
-        return one != other and a is not None and b is not None and a.exclusive == b.exclusive is not None
+        return a is not None and b is not None and a.excludes(b)
 
     def _ask_for(self, key: Key) -> Page | None:
         resource = Resource(type=key.type, id=key.id)

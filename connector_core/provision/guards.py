@@ -108,7 +108,7 @@ def _downgrades(granted: Entitlement | None, found: AccountState, define: Defini
         return False
     if found.unknown:
         return not granted.paid
-    ended = (e for key in found.held - {granted.key} if (e := define(key)) and e.exclusive == granted.exclusive)
+    ended = (e for key in found.held if (e := define(key)) and e.excludes(granted))
     return any(not _is_less(e, granted) for e in ended)
 
 

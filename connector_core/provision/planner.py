@@ -216,7 +216,7 @@ class Planner:
 
     def _excludes(self, one: EntitlementKey, other: EntitlementKey) -> bool:
         a, b = self._entitlement(one), self._entitlement(other)
-        return one != other and a is not None and b is not None and a.exclusive == b.exclusive is not None
+        return a is not None and b is not None and a.excludes(b)
 
     def is_done(self, step: Step) -> bool:
         """Whether the account is as the step wants it already."""

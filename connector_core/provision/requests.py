@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from connector_core.errors import AmbiguousName, UnknownName, UsageError
 from connector_core.model import EntitlementKey, Key, NewAccount, Operation
-from connector_core.names import is_same, key_in
+from connector_core.names import entitlements_named, is_same, key_in
 from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
 from connector_core.provision.engine import Provisioner
 
@@ -201,13 +201,11 @@ _INVITATION = "the application gave no id for them: the invitation may still be 
 
 
 def named(role: str, known: Collection[EntitlementKey]) -> EntitlementKey:
-    """The one of ``known`` that ``id``, ``type:id`` or ``type:id:slug`` names.
+    """The one of ``known`` that a text names, as `entitlements_named` says.
 
     :raises UnknownName: none. :raises AmbiguousName: several.
     """
-    found = [key for key in known if role in (key.id, str(key.resource), str(key))]
-    if not found:
-        raise UnknownName(f"there is no role {role!r}", hint=f"there are: {', '.join(sorted({k.id for k in known}))}")
+    found = entitlements_named(role, known)
     if len(found) > 1:
         raise AmbiguousName(f"{role!r} may be any of {', '.join(map(str, found))}", hint="name it as type:id:slug")
     return found[0]

@@ -24,7 +24,7 @@ from connector_core.model import (
     Picture,
     SyncInfo,
 )
-from connector_core.names import ambiguous
+from connector_core.names import ambiguous, entitlements_named
 from connector_core.store.changes import changes_where
 from connector_core.store.columns import COLUMNS
 from connector_core.store.connections import ConnectionRef, find_connection, head
@@ -160,7 +160,7 @@ class Reader:
     ) -> tuple[AccessRow, ...]:
         keys = None if accounts is None else json.dumps([list(k) for k in accounts])
         roles = None if entitlements is None else json.dumps(entitlements)
-        seed = _ALL.format(resources=_at("resources", at)) if accounts is None else _THESE
+        seed = _ALL.format(resources=_resources(at)) if accounts is None else _THESE
         query = access_query(seed, past=at is not None) + _CHOSEN
         names = {"connection": self.id, "at": at, "keys": keys, "roles": roles}
         rows = self.db.execute(query, names)
@@ -187,7 +187,7 @@ class Reader:
         """The error where a text names no account: the account that had this login before, else near matches."""
         if renamed := self.names.renamed(user):
             return UnknownName(renamed[0], hint=renamed[1])
-        query = f"SELECT coalesce(r.login, r.email, r.id) FROM {_at('resources', at)} r JOIN resource_types t "
+        query = f"SELECT coalesce(r.login, r.email, r.id) FROM {_resources(at)} r JOIN resource_types t "
         query += "ON t.connection = :connection AND t.type = r.type AND t.account LIMIT 20000"
         names = [row[0] for row in self.db.execute(query, {"connection": self.id, "at": at})]
         near = get_close_matches(user, names, 3)
@@ -198,14 +198,11 @@ class Reader:
         query = "SELECT id, type, resource_id, slug, name FROM entitlements WHERE connection = ?"
         rows = self.db.execute(query, (self.id,)).fetchall()
         keys = {EntitlementKey(r["type"], r["resource_id"], r["slug"]): int(r["id"]) for r in rows}
-        found = [id for key, id in keys.items() if role in (key.id, str(key.resource), str(key))]
-        if not found:
-            known = ", ".join(sorted({key.id for key in keys})) or "none"
-            raise UnknownName(f"{self.name} has no role {role!r}", hint=f"there are: {known}")
-        if len({key.resource for key, id in keys.items() if id in found}) > 1:
-            which = ", ".join(str(key.resource) for key, id in keys.items() if id in found)
+        found = entitlements_named(role, keys)
+        if len({key.resource for key in found}) > 1:
+            which = ", ".join(str(key.resource) for key in found)
             raise AmbiguousName(f"{role!r} may be any of {which}", hint="name it as type:id")
-        return found
+        return [keys[key] for key in found]
 
     # -- what changed --------------------------------------------------------------------------------------
 
@@ -299,14 +296,13 @@ class Reader:
         return row and row[0]
 
 
-def _at(table: str, event: int | None) -> str:
-    """A table of the picture as a subquery: now, or as it was after an event."""
-    now = f"(SELECT * FROM {table} WHERE connection = :connection"
-    if event is None:
-        return f"{now})"
-    past = f"SELECT {COLUMNS} FROM {table.removesuffix('s')}_history WHERE connection = :connection AND began <= :at"
-    still = f"SELECT {COLUMNS} FROM {table} WHERE connection = :connection AND began <= :at"
-    return f"({still} UNION ALL {past} AND ended > :at)"
+def _resources(at: int | None) -> str:
+    """The resources of the picture as a subquery: now, or as they were after an event."""
+    if at is None:
+        return "(SELECT * FROM resources WHERE connection = :connection)"
+    still = f"SELECT {COLUMNS} FROM resources WHERE connection = :connection AND began <= :at"
+    past = f"SELECT {COLUMNS} FROM resource_history WHERE connection = :connection AND began <= :at AND ended > :at"
+    return f"({still} UNION ALL {past})"
 
 
 def no_picture(connection: str) -> NoPicture:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
-from connector_core.errors import UsageError
-from connector_core.model import Key
-from connector_core.names import ambiguous, checked_address, fitting, is_same, key_in, normalized
+from connector_core.errors import UnknownName, UsageError
+from connector_core.model import Entitlement, EntitlementKey, Key
+from connector_core.names import ambiguous, checked_address, entitlements_named, fitting, is_same, key_in, normalized
 
 
 @frozen
@@ -131,3 +131,40 @@ def test_no_other_module_folds_the_case_of_names() -> None:
     files = [file for room in rooms for file in (root / room).rglob("*.py")]
     offending = [str(file) for file in files if any(word in file.read_text("utf-8") for word in ("casefold", "NOCASE"))]
     assert offending == []
+
+
+# -- roles -----------------------------------------------------------------------------------------------------------
+
+EDITOR, MEMBER, OWNER = (
+    EntitlementKey("role", "editor", "assigned"), EntitlementKey("group", "g1", "member"),
+    EntitlementKey("group", "g1", "owner"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("editor", [EDITOR]), ("role:editor", [EDITOR]), ("role:editor:assigned", [EDITOR]), ("g1", [MEMBER, OWNER]),
+        ("group:g1:owner", [OWNER]),
+    ],
+)  # fmt: skip
+def test_a_role_is_named_by_id_type_and_slug(text: str, found: list[EntitlementKey]) -> None:
+    """The same forms everywhere: in questions to the picture, in commands and in plans."""
+    assert entitlements_named(text, [EDITOR, MEMBER, OWNER]) == found
+
+
+def test_an_unknown_role_lists_those_there_are() -> None:
+    """Another spelling names none."""
+    with pytest.raises(UnknownName, match="there is no role 'Editor'") as raised:
+        entitlements_named("Editor", [EDITOR, MEMBER, OWNER])
+    assert raised.value.hint == "there are: editor, g1"
+
+
+def test_entitlements_of_one_group_exclude_each_other() -> None:
+    """But none excludes itself, and those of no group exclude nothing."""
+    editor = Entitlement(resource=EDITOR.resource, slug="assigned", name="Editor", exclusive="role")
+    viewer = evolve(editor, resource=Key("role", "viewer"))
+    free = evolve(viewer, exclusive=None)
+    assert (editor.excludes(viewer), editor.excludes(editor), free.excludes(free), editor.excludes(free)) == (
+        True, False, False, False,
+    )  # fmt: skip
