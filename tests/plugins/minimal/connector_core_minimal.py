@@ -1,0 +1,1 @@
+../../../examples/minimal/connector_core_minimal.py
