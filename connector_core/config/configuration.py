@@ -195,7 +195,7 @@ def resolve(config: ConnectionConfig, settings: type, *, sandbox_address: str | 
     for name, value in config.values.items():
         _only_known({name: value}, known, value.origin)
     _no_stray_variables(config, known)
-    found = _found(config, known)
+    found = values_in_force(config, known)
     values = {} if sandbox_address is None else _of_sandbox(known.values(), sandbox_address)
     for s in known.values():
         if s.name in found and s.name not in values:
@@ -211,7 +211,7 @@ def described(config: ConnectionConfig, settings: Iterable[Setting]) -> dict[str
     The reserved words come first.
     """
     every = list(settings)
-    found = _found(config, [s.name for s in every])
+    found = values_in_force(config, [s.name for s in every])
     facts: dict[str, object] = {
         "connector": config.connector, "app": config.app, "owner": config.owner, "managed": config.managed,
         "guard": config.guard.given() or None,
@@ -237,8 +237,8 @@ def _described(setting: Setting, value: Value | None) -> dict[str, str]:
     return {"value": "***" if setting.secret else text, "origin": "default" if value is None else value.origin}
 
 
-def _found(config: ConnectionConfig, names: Iterable[str]) -> dict[str, Value]:
-    """The values in force, by setting."""
+def values_in_force(config: ConnectionConfig, names: Iterable[str]) -> dict[str, Value]:
+    """Return the values in force, by setting."""
     found = _from_environment(config.name, names, config.environ)
     return found | {k: v for k, v in config.values.items() if k not in found or v.source == "argument"}
 

@@ -13,12 +13,13 @@ from attrs import frozen
 
 from connector_core.clock import Clock
 from connector_core.config.configuration import ConnectionConfig, resolve
+from connector_core.config.reading import require_same_reading
 from connector_core.connectors.connector import Connector
 from connector_core.connectors.plugin_output import hook_logs_collected
 from connector_core.connectors.sandbox import Sandbox
 from connector_core.connectors.vault import ConnectionVault
 from connector_core.convert import compact, to_json
-from connector_core.errors import ConnectorCoreError
+from connector_core.errors import ConfigurationError, ConnectorCoreError
 from connector_core.http import HttpClient, HttpEvent, HttpPolicy
 from connector_core.model import Manifest, Secret
 from connector_core.settings import declared
@@ -56,7 +57,7 @@ def opened(
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(connector, state.parent).serve()).url if config.sandbox else None
         plain = connector.manifest()
-        settings = resolve(config, plain.settings, sandbox_address=sandbox)
+        settings = _resolved(config, plain.settings, sandbox)
         http = HttpClient(
             policy=policy, clock=clock, cancel=cancel, on_event=on_event, before_write=before_write,
             secrets=() if sandbox else _secrets(settings), environ=environ,
@@ -72,6 +73,22 @@ def opened(
             client=connector.connect(settings, http, vault),
             reading=_digest(settings, "reading"), address="sandbox" if sandbox else _digest(settings, "address"),
         )  # fmt: skip
+
+
+def _resolved(config: ConnectionConfig, settings: type, sandbox: str | None) -> Any:
+    """The settings, of one reading of the configuration.
+
+    :raises ConfigurationChanged: the file was changed meanwhile, also where that is why a secret is not there.
+    """
+    if sandbox is not None:
+        return resolve(config, settings, sandbox_address=sandbox)
+    try:
+        found = resolve(config, settings)
+    except ConfigurationError:
+        require_same_reading(config, settings)
+        raise
+    require_same_reading(config, settings)
+    return found
 
 
 @contextmanager

@@ -12,10 +12,13 @@ from typing import Protocol
 from attrs import define, field
 
 from connector_core.clock import SystemClock
-from connector_core.errors import Busy, ConnectorCoreError, Interrupted, RateLimited, UsageError
+from connector_core.errors import Busy, ConfigurationChanged, ConnectorCoreError, Interrupted, RateLimited, UsageError
 from connector_core.fleet.schedule import Rhythm, Schedule
+from connector_core.host.connection import Connection
 from connector_core.host.host import Host
 from connector_core.model import SyncReport
+
+_READINGS = 3  # of the configuration, for one sync
 
 
 @define
@@ -52,7 +55,7 @@ class ScheduledRuns:
 
     Signal handlers and threads only put what happened into ``events``; everything else is done by `run` alone.
 
-    :param open_host: opens the host anew, with the configuration as it is then.
+    :param open_host: opens a host with the configuration as it is then; called for each sync.
     :param names: which connections, asked whenever the configuration was read.
     """
 
@@ -62,7 +65,9 @@ class ScheduledRuns:
     watcher: Watcher
     workers: int | None = None
     _events: queue.SimpleQueue[FinishedRun | int | None] = field(factory=queue.SimpleQueue, init=False)
-    _hosts: list[Host] = field(factory=list, init=False)  # the last one is in use, earlier ones while a run needs them
+    _host: Host = field(init=False)  # of the names
+    _opened: dict[str, Host] = field(factory=dict, init=False)  # of the last run of each connection
+    _stopped: bool = field(default=False, init=False)
     _threads: dict[str, threading.Thread] = field(factory=dict, init=False)
     _schedule: Schedule = field(init=False)
 
@@ -85,11 +90,12 @@ class ScheduledRuns:
     def run(self) -> int:
         """Run what is due, after `begin`, until `stop` is called; return the number that it was given."""
         number = self._work()
-        for host in self._hosts:
+        self._stopped = True
+        for host in [*self._opened.values()]:
             host.cancel()
         while self._threads:
             self._take(self._events.get())
-        for name in self.names(self._hosts[-1]):
+        for name in self.names(self._host):
             self._keep_next_run(name, None)
         return number
 
@@ -126,7 +132,7 @@ class ScheduledRuns:
             raise UsageError("no connection is configured", hint="connector-core add whimsical sets one up")
         for name in names:
             host.connection(name).require_settings()
-        self._hosts.append(host)
+        self._host = host
         self._schedule.keep(names)
 
     def _read_again(self) -> None:
@@ -141,22 +147,38 @@ class ScheduledRuns:
 
     def _start(self, name: str) -> None:
         self._schedule.began(name)
-        thread = self._threads[name] = threading.Thread(target=self._sync, args=(name, self._hosts[-1]), name=name)
+        thread = self._threads[name] = threading.Thread(target=self._sync, args=(name,), name=name)
         thread.daemon = True  # one that never comes back does not keep the program alive
         thread.start()
 
-    def _sync(self, name: str, host: Host) -> None:
+    def _sync(self, name: str) -> None:
         """Sync one connection, in a thread of its own."""
         ended = FinishedRun(name)
         try:
-            ended.report = host.connection(name).sync(workers=self.workers)
+            ended.report = self._synced(name)
         except ConnectorCoreError as error:
             ended.error, ended.report = error, error.report
         except BaseException as error:
             ended.error = ConnectorCoreError(f"unexpected {type(error).__name__}", hint="please report it")
         self._events.put(ended)
 
+    def _synced(self, name: str) -> SyncReport:
+        """Sync with addresses and secrets of one reading of the configuration, which is read for each sync.
+
+        :raises ConfigurationChanged: it is changed faster than it can be read.
+        """
+        for _ in range(_READINGS - 1):
+            with suppress(ConfigurationChanged):
+                return self._connection(name).sync(workers=self.workers)
+        return self._connection(name).sync(workers=self.workers)
+
+    def _connection(self, name: str) -> Connection:
+        host = self._opened[name] = self.open_host()
+        if self._stopped:
+            host.cancel()
+        return host.connection(name)
+
     def _keep_next_run(self, name: str, at: float | None) -> None:
         """Keep in the state when the next run is, for monitoring; a run shows by itself where that fails."""
         with suppress(ConnectorCoreError):
-            self._hosts[-1].connection(name).schedule(at)
+            self._opened.get(name, self._host).connection(name).schedule(at)

@@ -161,9 +161,12 @@ class Record:
 
     def schedule(self, at: float | None) -> None:
         """Tell who watches when this connection is to be synced again, in seconds since 1970; None: not by itself."""
-        from connector_core.store.connections import connection_id, set_next_run
+        from connector_core.store.connections import connection_id, find_connection, set_next_run
 
         with self._writing() as db:
+            row = find_connection(db, self.config.ref)
+            if row is not None and row["removed"] is not None:
+                return
             connection = connection_id(db, self.config.ref)
             set_next_run(db, connection, None if at is None else rfc3339(at))
 

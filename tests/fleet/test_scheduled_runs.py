@@ -47,4 +47,4 @@ def test_a_program_runs_what_is_due_and_stops_it(tmp_path: Path) -> None:
     assert loop.run() == 7
     (run,) = recorder.runs
     assert run.report is not None
-    assert (run.ok, run.report.counts.user, recorder.rereads, len(opened)) == (True, 1, [None], 2)
+    assert (run.ok, run.report.counts.user, recorder.rereads, len(opened)) == (True, 1, [None], 3)

@@ -1,0 +1,47 @@
+"""One reading of the configuration: an address and a secret of two different readings never go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from connector_core.config.configuration import Configuration, ConnectionConfig, Value, values_in_force
+from connector_core.errors import ConfigurationChanged
+from connector_core.settings import IDENTITY, Setting, declared
+
+
+def require_same_reading(config: ConnectionConfig, settings: type) -> None:
+    """Refuse secrets that were fetched after the file was given other addresses or secrets for their connection.
+
+    A secret is fetched when it is needed, from where the file said when it was read. What changed besides does not
+    matter: a connection keeps what it was opened with.
+
+    :raises ConfigurationChanged: the file says another address or secret by now, or has another connection.
+    :raises ConfigurationError: the file cannot be read.
+    """
+    places = [s for s in declared(settings) if s.secret or s.address]
+    found = values_in_force(config, [s.name for s in places])
+    if config.file is None or not _is_fetched(places, found):
+        return
+    table = _table(Configuration.load(config.file, config.environ), config)
+    for s in places:
+        value = found.get(s.name)
+        is_of_file = value is None or value.source == "file"
+        if is_of_file and (table is None or table.get(s.name) != (value and value.raw)):
+            raise ConfigurationChanged(
+                f"the configuration of {config.name} in {config.file} is not the one that was read",
+                hint="nothing was sent; open the connection again, or repeat the command",
+            )
+
+
+def _is_fetched(places: Iterable[Setting], found: Mapping[str, Value]) -> bool:
+    """Whether a secret lies outside of file and environment, which were read as one."""
+    secrets = (found[s.name] for s in places if s.secret and s.name in found)
+    return any(v.source == "file" and not (isinstance(v.raw, dict) and set(v.raw) == {"env"}) for v in secrets)
+
+
+def _table(now: Configuration, config: ConnectionConfig) -> Mapping[str, Any] | None:
+    """What the file says of that connection by now, whatever it is called; None where it is gone."""
+    if config.identity is not None:
+        return next((t for t in now.connections.values() if t.get(IDENTITY) == config.identity), None)
+    return now.connections.get(config.name)
