@@ -110,7 +110,7 @@ def sync_resource(client: Any, resource: Resource) -> Page | None:
 
 @hookspec(firstresult=True)
 def find_account(client: Any, login: str) -> Page | None:
-    """Look an account up by its login, in any case; an empty page where there is none.
+    """Look accounts up by their login, in any spelling (`names`); an empty page where there is none.
 
     Asked by operations that name a person by e-mail.
     """

@@ -21,7 +21,7 @@ _BY = Column("BY", 16, wrap=True)
 
 @click.command(cls=Command)
 @click.argument("connection")
-@click.option("--user", metavar="USER", help="Only this person: e-mail in any case, or id.")
+@click.option("--user", metavar="USER", help="Only this person: login, e-mail, id or type:id.")
 @click.option("--role", metavar="ROLE", help="Only this role: id, type:id or type:id:slug.")
 @click.option("--at", metavar=_MOMENT, help="As it was then: a sync's number, or a time like 2026-01-31T12:00Z.")
 @click.pass_obj
@@ -79,7 +79,7 @@ def changes(options: Options, connection: str, since: str | None, until: str | N
 def history(options: Options, connection: str, user: str) -> None:
     """Show all that is known of one person.
 
-    Since when, every change, who asked for it and why. USER is an e-mail in any case, or an id, also of a person who
+    Since when, every change, who asked for it and why. USER is a login, e-mail, id or type:id, also of a person who
     has left.
     """
     with options.host() as host:

@@ -232,6 +232,8 @@ def values_of(pairs: tuple[str, ...], settings: tuple[Setting, ...], words: tupl
             raise UsageError(f"{key} is a secret: others could read it on a command line", hint="see --help")
         if not equals or key not in kinds:
             raise UsageError(f"{key!r} cannot be set", hint=f"write K=V with one of {', '.join(kinds)}")
+        if key in values:
+            raise ConfigurationError(f"{key} is set twice", hint="several values of one setting: commas between them")
         try:
             values[key] = from_text(text, kinds[key]) if text else None
         except ValueError as error:

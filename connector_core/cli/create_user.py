@@ -79,7 +79,7 @@ def create_user(
 def delete_user(options: Options, /, connection: str, user: str, **terms: Any) -> int:
     """Remove a person's account.
 
-    USER is an e-mail in any case, or an id.
+    USER is a login, e-mail, id or type:id.
     """
     return _operate(options, connection, lambda asked, terms: asked.delete_account(user, **terms), terms)
 
@@ -93,7 +93,7 @@ def delete_user(options: Options, /, connection: str, user: str, **terms: Any) -
 def grant(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
     """Give a person a role; held already is a success.
 
-    ROLE is an id, type:id or type:id:slug; USER an e-mail in any case, or an id.
+    ROLE is an id, type:id or type:id:slug; USER a login, e-mail, id or type:id.
     """
     return _operate(options, connection, lambda asked, terms: asked.grant(role, user, **terms), terms)
 
@@ -107,14 +107,14 @@ def grant(options: Options, /, connection: str, role: str, user: str, **terms: A
 def revoke(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
     """Take a role from a person; not held is a success.
 
-    ROLE is an id, type:id or type:id:slug; USER an e-mail in any case, or an id.
+    ROLE is an id, type:id or type:id:slug; USER a login, e-mail, id or type:id.
     """
     return _operate(options, connection, lambda asked, terms: asked.revoke(role, user, **terms), terms)
 
 
 @click.command(cls=Command)
 @click.argument("connection")
-@click.option("--user", metavar="USER", help="Only this person's: e-mail in any case, or id.")
+@click.option("--user", metavar="USER", help="Only this person's: login, e-mail, id or type:id.")
 @click.option("--limit", type=click.IntRange(1), default=50, metavar="N", show_default=True, help="The newest ones.")
 @click.pass_obj
 def operations(options: Options, connection: str, user: str | None, limit: int) -> None:

@@ -17,12 +17,13 @@ from urllib.parse import quote
 
 from attrs import Attribute, Factory, field, frozen
 
+from connector_core import protection
 from connector_core.config import addresses
 from connector_core.config.addresses import refuse_credentials
 from connector_core.config.guard import GuardLimits, guard_limits
 from connector_core.config.identity import check_identities
 from connector_core.config.secrets import Places, fetch
-from connector_core.errors import ConfigurationError, UnknownName
+from connector_core.errors import ConfigurationError, UnknownName, UsageError
 from connector_core.files import read_bytes, what_is_wrong
 from connector_core.model import Json, Secret
 from connector_core.settings import IDENTITY, RESERVED, Setting, declared
@@ -292,7 +293,16 @@ def _convert(setting: Setting, value: Value, config: ConnectionConfig) -> Any:
     converted = from_json(_json(value, setting.type, what), setting.type, what=what)
     if setting.address and isinstance(converted, str):
         refuse_credentials(converted, what)
+    if setting.name == protection.SETTING and isinstance(converted, tuple):
+        _refuse_no_entries(converted, what)
     return converted
+
+
+def _refuse_no_entries(entries: tuple[str, ...], what: str) -> None:
+    try:
+        protection.Protection.of(entries)
+    except UsageError as error:
+        raise ConfigurationError(f"{what}: {error.message}", hint=error.hint) from None
 
 
 def _json(value: Value, kind: Any, what: str) -> Any:

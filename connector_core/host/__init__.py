@@ -9,6 +9,7 @@
     record.py        its half that reads the state alone
     sync_run.py      one call of Connection.sync
     plans.py         Connection.plan and Connection.apply
+    protected_entries.py  entries of protected that name no account
     audit.py         refused attempts and changes of set-up in the journal
     provisioning.py  opens the provisioning engine and settles what is open
     precious.py      files that no command may write over

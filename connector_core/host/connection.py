@@ -56,16 +56,17 @@ class Connection(Record):
 
         :raises ConfigurationError: a setting is missing or wrong.
         """
+        from connector_core.host import protected_entries
+
         connector = self._connector()
         connector.require("connector_check")
 
         def ask() -> tuple[Finding, ...]:
             with self._session(connector, deadline=seconds) as session:
-                mask = session.http.mask
-                return tuple(
-                    evolve(f, message=mask(f.message), hint=f.hint and mask(f.hint))
-                    for f in connector.check(session.client)
-                )
+                mask, found = session.http.mask, connector.check(session.client)
+                if not any(finding.level == "error" for finding in found):
+                    found = (*found, *protected_entries.findings(session, self._reading))
+                return tuple(evolve(f, message=mask(f.message), hint=f.hint and mask(f.hint)) for f in found)
 
         try:
             return within(seconds, ask, self._context.cancel)
@@ -133,7 +134,7 @@ class Connection(Record):
         return self._operate("create_account", create, terms, user=login, role=role)
 
     def delete_account(self, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
-        """Have no account for ``user`` (e-mail in any case, or id). A removal: needs ``yes`` or ``confirm``.
+        """Have no account for ``user`` (login, id, ``type:id`` or e-mail). A removal: needs ``yes`` or ``confirm``.
 
         :raises UnknownName: nobody here ever heard of them.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.

@@ -16,7 +16,7 @@ from connector_core.errors import GuardRefused, IncompleteError
 from connector_core.model import SyncReport
 from connector_core.provision.apply import ApplyReport, Line, carry_out, look_over
 from connector_core.provision.engine import Provisioner
-from connector_core.provision.guards import Guards
+from connector_core.provision.guards import protection_of
 from connector_core.provision.people_file import read_people
 from connector_core.provision.plan import Limits, Plan
 from connector_core.provision.planner import Planner, accounts_in
@@ -24,6 +24,7 @@ from connector_core.provision.requests import named
 from connector_core.provision.undo import pasts
 from connector_core.store.connections import identity_of
 from connector_core.store.lock import exclusive
+from connector_core.store.protected import ProtectedAccounts
 from connector_core.store.undo import applied, changed_since
 
 if TYPE_CHECKING:
@@ -46,8 +47,13 @@ def require_complete(report: SyncReport) -> None:
 
 
 def planner(session: Session, reader: Reader) -> Planner:
-    covers = Guards.of(session.settings).covers
-    return Planner(session.manifest.entitlements, accounts_in(reader.access()), covers)
+    protection = protection_of(session.settings)
+    return Planner(
+        session.manifest.entitlements,
+        accounts_in(reader.access()),
+        lambda name: protection.entry_for(name) is not None,
+        frozenset(key.id for key in ProtectedAccounts(reader.db, reader.id).remembered(protection)),
+    )
 
 
 def make_plan(

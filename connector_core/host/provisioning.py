@@ -17,7 +17,7 @@ from connector_core.host.traffic import Traffic
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.calls import Calls, WriteAhead
 from connector_core.provision.engine import Provisioner, ProvisionPolicy
-from connector_core.provision.guards import Consent, Guards
+from connector_core.provision.guards import Consent, Guards, protection_of
 from connector_core.provision.holder import Holders
 from connector_core.provision.operation_log import OperationLog
 from connector_core.provision.options import ChangeOptions
@@ -28,6 +28,7 @@ from connector_core.store.database import transaction
 from connector_core.store.follow import Follower
 from connector_core.store.journal import Journal, Requester
 from connector_core.store.logs import LogBuffer
+from connector_core.store.protected import ProtectedAccounts
 
 
 @contextmanager
@@ -47,9 +48,10 @@ def provisioner(
         log = traffic.log = verifier.book.log
         session.connector.voice.log = log.add
         with _logging_refusals(db, log):
+            guards = _guards(db, config, session)
             Settler(verifier=verifier, settle_after=policy.settle_after).settle(holders.is_alive)
             yield Provisioner(
-                accounts=verifier.accounts, book=verifier.book, verifier=verifier, guards=Guards.of(session.settings),
+                accounts=verifier.accounts, book=verifier.book, verifier=verifier, guards=guards,
                 clock=clock, asked=Requester(who=terms.get("who") or asker(), reason=terms.get("reason")),
                 consent=_consent(terms), dry=terms.get("dry_run", False),
             )  # fmt: skip
@@ -82,6 +84,14 @@ def _verifier(
     log = LogBuffer(connection, calls.clock, session.http.mask)
     book = OperationLog(journal=journal, follower=follower, accounts=accounts, log=log)
     return Verifier(accounts=accounts, book=book, clock=calls.clock, patience=policy.verify_for)
+
+
+def _guards(db: sqlite3.Connection, config: ConnectionConfig, session: Session) -> Guards:
+    protection = protection_of(session.settings)
+    with transaction(db):
+        accounts = ProtectedAccounts(db, connection_id(db, config.ref))
+        protected = accounts.refresh(protection)
+    return Guards(protection=protection, protected=protected, remember=accounts.remember)
 
 
 def _consent(terms: ChangeOptions) -> Consent:

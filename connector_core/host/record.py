@@ -89,7 +89,7 @@ class Record:
     ) -> tuple[AccessRow, ...]:
         """Who has what, ordered by login.
 
-        :param user: e-mail or login in any case, or id.
+        :param user: login, id, ``type:id`` or e-mail.
         :param role: ``id``, ``type:id`` or ``type:id:slug``.
         :param at: a sync, an event or a time (RFC 3339); now where None.
         :raises UnknownName: no such user, role or moment.

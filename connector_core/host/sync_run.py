@@ -15,11 +15,13 @@ from connector_core.errors import ConnectorCoreError, Interrupted, UsageError
 from connector_core.host.traffic import Traffic
 from connector_core.model import ChangeCounts, ErrorInfo, SyncReport, SyncStatus
 from connector_core.provision.engine import WriteAhead
+from connector_core.provision.guards import protection_of
 from connector_core.store import runs
 from connector_core.store.connections import connection_id
 from connector_core.store.database import transaction
 from connector_core.store.lock import exclusive
 from connector_core.store.logs import LogBuffer, trim
+from connector_core.store.protected import ProtectedAccounts
 from connector_core.store.queries import Reader
 from connector_core.sync import Progress, SyncContext, SyncEngine, SyncPolicy
 
@@ -72,8 +74,10 @@ class SyncRun:
                 cancel=self.context.cancel, on_progress=self.on_progress,
             )  # fmt: skip
             engine = SyncEngine(self.db, connection, sync, means, accept=self.accept_removals)
+            self._protect(connection, session)
             try:
                 engine.run()
+                self._protect(connection, session, log)
             except ConnectorCoreError as error:
                 self._fail(sync, error, engine.unreported, session.http.mask)
                 error.report = self._report(sync)
@@ -85,6 +89,16 @@ class SyncRun:
         policy = self.context.sync_policy or SyncPolicy()
         limits: dict[str, Any] = self.config.guard.given()
         return evolve(policy, guard=evolve(policy.guard, **limits))
+
+    def _protect(self, connection: int, session: Session, log: LogBuffer | None = None) -> None:
+        """Remember which accounts are protected, before their names change and after; warn of entries without any."""
+        protection = protection_of(session.settings)
+        with transaction(self.db):
+            accounts = ProtectedAccounts(self.db, connection)
+            accounts.refresh(protection)
+            if log is not None:
+                for entry in accounts.idle(protection):
+                    log.add("warning", f"protected: {entry} names no account")
 
     def _settle(self, session: Session) -> None:
         """Find out first what became of operations that nobody saw the end of."""

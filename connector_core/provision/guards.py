@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.errors import GuardRefused
-from connector_core.model import Entitlement, EntitlementKey, Operation
-from connector_core.names import normalized
+from connector_core.model import Entitlement, EntitlementKey, Key, Operation
+from connector_core.protection import SETTING, Protection
 from connector_core.provision.desired_state import AccountState, DesiredState
 
 Definitions = Callable[[EntitlementKey], Entitlement | None]
@@ -31,14 +31,15 @@ class Consent:
 
 @frozen(kw_only=True)
 class Guards:
-    """The rules of one connection. ``protected``: logins, e-mails or ids that are never removed or downgraded."""
+    """The rules of one connection. ``protection``: which accounts are never removed or downgraded.
 
-    protected: Collection[str] = ()
+    ``protected``: the keys of accounts that it named once, whatever they are called now. ``remember``: called with the
+    key of one that an entry names, and that entry.
+    """
 
-    @classmethod
-    def of(cls, settings: Any) -> Guards:
-        """From the setting ``protected``, where the connector has one."""
-        return cls(protected=frozenset(normalized(str(name)) for name in getattr(settings, "protected", ())))
+    protection: Protection = field(factory=Protection)
+    protected: Collection[Key] = ()
+    remember: Callable[[Key, str], None] = lambda key, entry: None
 
     def check(self, wish: DesiredState, found: AccountState, loss: Loss, consent: Consent) -> None:
         """Refuse a write that takes away what no confirmation allows.
@@ -73,14 +74,14 @@ class Guards:
         raise GuardRefused(message, hint="--yes confirms it", guard="confirmation")
 
     def is_protected(self, wish: DesiredState, found: AccountState) -> bool:
-        names = {wish.login, wish.key and wish.key.id}
+        """Whether an entry names the account, or named it once; what it names now is remembered."""
+        names = [wish.login, wish.key and wish.key.id]
         if found.resource is not None:
-            names |= {found.resource.login, found.resource.email, found.resource.id}
-        return any(self.covers(name) for name in names if name)
-
-    def covers(self, name: str) -> bool:
-        """Whether that login, e-mail or id is protected."""
-        return normalized(name) in self.protected
+            names += [found.resource.login, found.resource.email, found.resource.id]
+        entry = self.protection.entry_for(*names)
+        if entry is not None and wish.key is not None:
+            self.remember(wish.key, entry)
+        return entry is not None or wish.key in self.protected
 
 
 @frozen(kw_only=True)
@@ -114,6 +115,11 @@ def _downgrades(granted: Entitlement | None, found: AccountState, define: Defini
 
 def _is_less(one: Entitlement, other: Entitlement) -> bool:
     return (other.paid and not one.paid) or other.falls_back_to == one.key
+
+
+def protection_of(settings: Any) -> Protection:
+    """From the setting ``protected``, where the connector has one."""
+    return Protection.of(getattr(settings, SETTING, ()))
 
 
 def require_managed(config: ConnectionConfig) -> None:

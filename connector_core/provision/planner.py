@@ -36,12 +36,14 @@ def _shown(account: Account) -> str:
 class Planner:
     """Compares with a complete picture.
 
-    :param protected: whether a login, e-mail or id is never removed or downgraded, unless somebody says so.
+    :param protected: whether a login, e-mail or id is never removed or downgraded, unless it is included expressly.
+    :param protected_ids: ids of accounts that are protected whatever they are called now.
     """
 
     entitlements: tuple[Entitlement, ...]
     accounts: tuple[Account, ...]
     protected: Callable[[str], bool] = lambda name: False
+    protected_ids: frozenset[str] = frozenset()
     _matching: Matching = field(init=False)
 
     @_matching.default
@@ -175,7 +177,8 @@ class Planner:
         """Whether a protected account loses something by it; where that is not known, it may."""
         account = self._matching.by_id.get(step.user_id or "")
         known = {step.user, step.user_id or "", *(account.names if account else ())}
-        return step.effect in ("remove", "downgrade", "change") and any(map(self.protected, known))
+        takes = step.effect in ("remove", "downgrade", "change")
+        return takes and (step.user_id in self.protected_ids or any(map(self.protected, known)))
 
     def weigh(self, step: Step) -> tuple[Effect, int | None]:
         """What a step does, and to how many paid seats; None where only the application knows."""

@@ -23,6 +23,7 @@
     losses.py        what the guard counts of it
     publish.py       from what was read to the picture, with history
     naming.py        accounts by their names, now, then and ever
+    protected.py     accounts that an entry of protected named once
     follow.py        from an operation to the picture
     journal.py       operations as rows
     audit.py         refused attempts and changes of set-up as rows

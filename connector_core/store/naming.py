@@ -12,6 +12,7 @@ from attrs import frozen
 
 from connector_core.model import Key
 from connector_core.names import ambiguous, fitting, is_same, key_in, normalized
+from connector_core.protection import EVERY
 
 _COLUMNS = "connection, type, id, login, email, status, login_key, email_key"
 _EVER = (
@@ -72,6 +73,16 @@ class AccountNames:
     def ever_named(self, text: str) -> list[Key]:
         """Return every account that ever had that login, e-mail or id."""
         return sorted({Key(row["type"], row["id"]) for row in self._named(_EVER, text)})
+
+    def covered(self, entry: str) -> list[Key]:
+        """Return every account of the picture that an entry of ``protected`` names."""
+        types = self._types()
+        if entry.startswith(EVERY):
+            of_domain = [f"substr({key}, -length(:trimmed)) = :trimmed" for key in ("login_key", "email_key")]
+            rows = self._rows("resources", types, of_domain, normalized(entry).removeprefix("*"))
+        else:
+            rows = self._rows("resources", types, _WHICH, entry)
+        return sorted({Key(row["type"], row["id"]) for row in rows})
 
     def in_journal(self, text: str) -> dict[str, str | None]:
         """Return by which id and which name the operations on the account that a text names stand in the journal.

@@ -135,7 +135,7 @@ class Reader:
     ) -> tuple[AccessRow, ...]:
         """Who has what, ordered by login.
 
-        :param user: a login or e-mail in any case, or an id.
+        :param user: a login, an id, ``type:id`` or an e-mail, as `connector_core.names` reads it.
         :param role: ``id``, ``type:id`` or ``type:id:slug``.
         :raises UnknownName: no such user or role was ever seen; the hint names near ones.
         :raises AmbiguousName: several accounts or roles fit.

@@ -390,6 +390,20 @@ def m011_losses(db: Database) -> None:
     _run(db, _LOSSES)
 
 
+_PROTECTED = """
+CREATE TABLE protected_accounts (   -- that an entry of the setting `protected` named once, whatever they are called now
+    connection INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL, entry TEXT NOT NULL,
+    PRIMARY KEY (connection, type, id, entry)
+) STRICT, WITHOUT ROWID
+"""
+
+
+@_step
+def m012_protected(db: Database) -> None:
+    """Accounts that stay protected under another login."""
+    _run(db, _PROTECTED)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

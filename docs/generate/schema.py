@@ -20,7 +20,7 @@ GROUPS = {
     "The picture and its history": "resources resource_history grants grant_history change_log touched",
     "A running sync": "sync_runs frontier staged staged_same "
     "staged_grants staged_entitlements staged_unknown also_listed losses held_removals",
-    "Operations and logs": "journal applies logs witnessed",
+    "Operations and logs": "journal applies protected_accounts logs witnessed",
 }
 TEMPORARY = {
     "seen": "index: the staged rows by their key",

@@ -12,6 +12,7 @@ from attrs import evolve
 from kit.provision import ADA, BOB, Scene, scene
 
 from connector_core.errors import AmbiguousName, UnknownName
+from connector_core.store.naming import AccountNames
 
 
 @pytest.fixture
@@ -93,8 +94,9 @@ def test_look_ups_use_the_indexes(here: Scene) -> None:
         reader.db.set_trace_callback(queries.append)
         reader.account_named(ADA)
         reader.account_named(ADA, 1)
-        reader._names.ever_named(ADA)
-        reader._names.ever_called(ADA)
+        names = AccountNames(reader.db, reader.id)
+        names.ever_named(ADA)
+        names.ever_called(ADA)
         reader.db.set_trace_callback(None)
         plans = [row[3] for query in queries for row in reader.db.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert [

@@ -33,4 +33,6 @@ class Settings:
     viewer_revoke: Literal["deactivate", "refuse"] = setting(
         default="deactivate", help="what revoking Viewer does: remove the member from the workspace, or refuse"
     )
-    protected: tuple[str, ...] = setting(default=(), help="e-mail addresses that are never removed or downgraded")
+    protected: tuple[str, ...] = setting(
+        default=(), help="accounts that are never removed or downgraded: e-mail addresses, or *@domain"
+    )
