@@ -47,7 +47,7 @@ class Follower:
         self._entitlements.reload()  # a sync may have added some meanwhile
         self._touch(now.key)
         self._resource(event, now)
-        self._grants(event, now)
+        self._grants(event, now, operation)
         self._db.execute(f"UPDATE resources SET held = {HELD_NOW} {_RESOURCE}", (self._connection, *now.key))
         return event
 
@@ -115,10 +115,11 @@ class Follower:
             if before[name] != value:
                 self._log(event, key, login, "changed", name, before[name], value)
 
-    def _grants(self, event: int, now: AccountSnapshot) -> None:
+    def _grants(self, event: int, now: AccountSnapshot, operation: int) -> None:
         before = self.held(now.key)
-        self._log_grants(event, now, before - now.held, set(now.held) - before)
-        for entitlement in before | now.held:
+        ended = before - now.held - self._listed_elsewhere(now, before - now.held, operation)
+        self._log_grants(event, now, ended, set(now.held) - before)
+        for entitlement in ended | now.held:
             row = self._grant(now.key, entitlement)
             if row is None:
                 self._begin(event, now, entitlement, ANY_STREAM)
@@ -127,6 +128,24 @@ class Follower:
             elif bool(row["confirmed"]) != now.confirmed:
                 self._end(event, now.key, entitlement)
                 self._begin(event, now, entitlement, (row["source"], row["beside"]), _first(row))
+
+    def _listed_elsewhere(
+        self, now: AccountSnapshot, missing: Set[EntitlementKey], operation: int
+    ) -> set[EntitlementKey]:
+        """Return which ``missing`` grants stand, as a read of such an account gives not all that it holds.
+
+        What the operation itself revoked has ended, and so has another of an exclusive group that is held now.
+        """
+        query = "SELECT gives_all FROM resource_types WHERE connection = ? AND type = ?"
+        row = self._db.execute(query, (self._connection, now.key.type)).fetchone()
+        if now.resource is None or row is None or row["gives_all"]:
+            return set()
+        revoked = self._db.execute(
+            "SELECT resource_type, role, entitlement FROM journal WHERE id = ? AND kind = 'revoke'", (operation,)
+        ).fetchone()
+        groups = {self._exclusive(entitlement) for entitlement in now.held} - {None}
+        standing = (e for e in missing if self._exclusive(e) not in groups)
+        return {e for e in standing if revoked is None or e != EntitlementKey(*revoked)}
 
     def _log_grants(
         self, event: int, now: AccountSnapshot, ended: Set[EntitlementKey], begun: Set[EntitlementKey]

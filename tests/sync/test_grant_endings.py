@@ -8,7 +8,22 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from kit.sync import MEMBER, Script, assert_sound, editor, first, group, member, membership, opened, rows, user, users
+from kit.sync import (
+    EDITOR,
+    MEMBER,
+    VIEWER,
+    Script,
+    assert_sound,
+    editor,
+    first,
+    group,
+    member,
+    membership,
+    opened,
+    rows,
+    user,
+    users,
+)
 
 from connector_core.errors import (
     ApplicationError,
@@ -220,16 +235,42 @@ def test_a_grant_made_by_an_operation_belongs_to_no_other_groups_stream(db: Path
     pages = world()
     pages["in:G", 0] = Page()
     synced(db, pages)
-    with opened(db) as connection, transaction(connection):
-        event = new_event(connection, 1, "operation")
-        granted = AccountSnapshot(
-            key=Key("user", "a"), resource=user("a"), held=frozenset({EntitlementKey("group", "G", MEMBER)})
-        )
-        Follower(connection, 1, FakeClock()).follow(event, granted)
+    follow(db, EntitlementKey("group", "G", MEMBER))
     pages["in:G", 0] = ApplicationError("500")
     assert (synced(db, pages)[0].sync.status, ("a", "G") in held(db)) == ("incomplete", True)
     pages["in:G", 0] = Page()
     assert (synced(db, pages)[0].sync.status, ("a", "G") in held(db)) == ("complete", False)
+
+
+def follow(db: Path, *held: EntitlementKey, kind: str = "grant", of: EntitlementKey | None = None) -> None:
+    """As after an operation on a, whose account reads afterwards as holding these entitlements."""
+    with opened(db) as connection, transaction(connection):
+        event = new_event(connection, 1, "operation")
+        connection.execute(
+            "INSERT INTO journal (id, connection, kind, state, type, account, resource_type, role, entitlement, who, "
+            "created, holder) VALUES (?, 1, ?, 'done', 'user', 'a', ?, ?, ?, 'me', '2027-01-15T08:00:00.000Z', '')",
+            (event, kind, *(of or (None, None, None))),
+        )
+        now = AccountSnapshot(key=Key("user", "a"), resource=user("a"), held=frozenset(held))
+        Follower(connection, 1, FakeClock()).follow(event, now)
+
+
+def test_an_operation_ends_no_grant_that_is_listed_elsewhere(db: Path) -> None:
+    """The account as it reads afterwards proves nothing against its memberships; what was revoked has ended."""
+    synced(db, world())
+    follow(db, VIEWER, of=VIEWER)
+    assert held(db) == HELD | {("a", "viewer")}
+    follow(db, EDITOR, of=EDITOR)
+    assert held(db) == HELD | {("a", "editor")}
+    follow(db, EDITOR, kind="revoke", of=EntitlementKey("group", "G", MEMBER))
+    assert held(db) == HELD - {("a", "G")} | {("a", "editor")}
+
+
+def test_an_operation_ends_what_a_whole_read_does_not_give(db: Path) -> None:
+    """Where a read of the account gives all grants that it holds."""
+    synced(db, world(), gives_all=True)
+    follow(db, VIEWER, of=VIEWER)
+    assert held(db) == HELD - {("a", "G")} | {("a", "viewer")}
 
 
 # -- a read of the principal ----------------------------------------------------------------------------------------
