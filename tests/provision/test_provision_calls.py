@@ -135,7 +135,7 @@ def test_a_read_never_writes(tmp_path: Path, hook: str) -> None:
     """It is stopped before it leaves."""
 
     def writes(client: Any, **_: Any) -> Any:
-        return client.scim.delete("Users", "1")
+        return client.users.client.delete("Users", "1")
 
     def find_account(client: Any, login: str) -> Any:
         return writes(client)
