@@ -13,6 +13,7 @@
     add.py          add
     configure.py    configure, rename, remove, config
     connections.py  connections, status
+    overview.py     what is shown without a command
     run.py          run
     every.py        what run --every prints, and its signals
     schedule.py     schedule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,10 +28,15 @@ def connections(options: Options, /, everything: bool) -> None:
     Those that are neither configured nor used yet are left out, unless --all is given.
     """
     with options.host() as host:
-        rows = _statuses(host, everything)
+        rows = statuses(host, everything)
     if options.json:
-        print_json({"connections": [_document(row) for row in rows]})
+        print_json({"connections": [document(row) for row in rows]})
         return
+    print_statuses(rows)
+
+
+def print_statuses(rows: Sequence[ConnectionStatus]) -> None:
+    """Print a table, a line for each connection."""
     head: list[Column | str] = [
         Column("CONNECTION"), Column("APP", least=8), Column("OWNER", least=8), "MANAGED", "STATE", "LAST COMPLETE",
         "NEXT RUN", Column("WHY", least=12, wrap=True),
@@ -52,10 +58,10 @@ def status(options: Options, /, connection: str | None) -> int:
     so often has stopped.
     """
     with options.host() as host:
-        rows = [host.status(connection)] if connection else _statuses(host, False)
+        rows = [host.status(connection)] if connection else statuses(host, False)
     troubled = [row for row in rows if row.needs_person]
     if options.json:
-        print_json({"ok": not troubled, "connections": [_document(row) for row in rows]})
+        print_json({"ok": not troubled, "connections": [document(row) for row in rows]})
     else:
         for row in rows:
             late = ", its next run is overdue" if row.overdue else ""
@@ -63,11 +69,13 @@ def status(options: Options, /, connection: str | None) -> int:
     return NEEDS_PERSON if troubled else 0
 
 
-def _statuses(host: Host, everything: bool) -> list[ConnectionStatus]:
+def statuses(host: Host, everything: bool) -> list[ConnectionStatus]:
+    """Return how connections are doing: those in use, or all that can be named."""
     return [host.status(name) for name in (host.connection_names() if everything else host.connections_in_use())]
 
 
-def _document(row: ConnectionStatus) -> dict[str, Any]:
+def document(row: ConnectionStatus) -> dict[str, Any]:
+    """Return the connection as scripts see it."""
     from connector_core.convert import to_json
 
     document: Any = to_json(row)

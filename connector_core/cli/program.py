@@ -178,11 +178,14 @@ class Program(click.Group):
 def cli(context: click.Context) -> None:
     """Who has which access in an application, and changing it.
 
-    Begin with `connector-core run whimsical --sandbox`: it needs no account anywhere.
+    Begin with `connector-core run whimsical --sandbox`: it needs no account anywhere. Without a command, it shows the
+    connections and what to do next.
     """
-    context.ensure_object(Options)
+    options = context.ensure_object(Options)
     if context.invoked_subcommand is None:
-        raise UsageError("no command is given", hint="connector-core --help lists them")
+        from connector_core.cli.overview import show_overview
+
+        show_overview(options)
 
 
 def run(arguments: Sequence[str]) -> int:

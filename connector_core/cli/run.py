@@ -53,7 +53,9 @@ def run(
         if options.json:
             print_json(_document(report))
         else:
-            _print(report, first=sum(sync.event is not None for sync in asked.syncs()) == 1)
+            _print_warnings(report)
+            if not options.quiet or report.sync.status != "complete":  # --quiet is for cron, which mails every line
+                _print(report, first=sum(sync.event is not None for sync in asked.syncs()) == 1)
     if report.sync.status != "complete":
         return IncompleteError.exit_code
     return CHANGES if exit_code and report.changes.total else 0
@@ -120,13 +122,16 @@ def _line(report: SyncReport) -> str:
     return f"{report.connection}: {', '.join([*parts, f'{sync.seconds:.1f} s'])}"
 
 
-def _print(report: SyncReport, *, first: bool) -> None:
-    """What came of it, and what to look at next."""
-    sync, counts = report.sync, report.counts
+def _print_warnings(report: SyncReport) -> None:
     for warning in report.warnings[:_WARNINGS]:
         say(f"warning: {warning}")
     if (more := len(report.warnings) - _WARNINGS) > 0:
         say(f"warning: and {more:,} more (connector-core logs {report.connection} --level warning)")
+
+
+def _print(report: SyncReport, *, first: bool) -> None:
+    """Print the result, and what to look at next."""
+    sync, counts = report.sync, report.counts
     note(f"{report.connection}: {sync.status}{f' ({sync.reason})' if sync.reason else ''}")
     if sync.event is None:
         note("  nothing was published: the picture is as it was")

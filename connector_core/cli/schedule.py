@@ -14,6 +14,7 @@ import click
 from connector_core.cli.output import print_json, print_lines
 from connector_core.cli.program import Command, Options
 from connector_core.errors import UsageError
+from connector_core.files import expanded
 
 _UNIT = """\
 # Put this into ~/.config/systemd/user/{unit}, then:
@@ -88,7 +89,7 @@ def _files(options: Options) -> list[str]:
         "--db": options.db or os.environ.get("CONNECTOR_CORE_DB"),
         "--config": options.config or os.environ.get("CONNECTOR_CORE_CONFIG"),
     }
-    parts = [part for name, path in named.items() if path for part in (name, str(Path(path).expanduser().absolute()))]
+    parts = [part for name, path in named.items() if path for part in (name, str(expanded(path).absolute()))]
     if not all(part.isprintable() for part in parts):
         raise UsageError("a path with a line break, or the like, cannot be written into a unit or a crontab")
     return parts

@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from connector_core.cli.output import clean, columns, print_lines
 
 _GAP = "  "
+_LONGEST = 200  # letters of a cell: what is longer is for --json
 
 
 @frozen
@@ -30,13 +31,17 @@ class Column:
 def print_table(head: Sequence[Column | str], rows: Iterable[Sequence[str | None]]) -> None:
     """A table without decoration, on standard output. A text is a column that keeps its width."""
     shape = [Column(column) if isinstance(column, str) else column for column in head]
-    cells = [[clean(cell or "") for cell in row] for row in rows]
+    cells = [[_shortened(clean(cell or "")) for cell in row] for row in rows]
     room = columns("stdout")
     widths = [max(cell_len(text) for text in (c.head, *column)) for c, *column in zip(shape, *cells, strict=True)]
     if room is not None:
         widths = _fitting(shape, widths, room)
     lines = ([c.head for c in shape], *cells)
     print_lines("\n".join(line for row in lines for line in _lines(shape, row, widths)))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _fitting(shape: Sequence[Column], widths: Sequence[int], room: int) -> list[int]:

@@ -337,8 +337,11 @@ def _missing(setting: Setting, config: ConnectionConfig, known: Iterable[str]) -
     ours = {variable(config.name, name) for name in (*known, *RESERVED)}
     set_ones = [key for key in config.environ if key.startswith(_PREFIX) and config.environ[key] and key not in ours]
     near = get_close_matches(mine, set_ones, 1, 0.8)
+    ask = f"configure {config.name} --secret {setting.name}" if setting.secret else f"configure {config.name}"
+    in_file = any(v.source == "file" for v in (*config.values.values(), *config.words.values()))
+    first = ask if in_file else f"add {config.connector}"
     hint = (
-        f"set the variable, or write `{setting.name} = {form}` into the file; "
+        f"`connector-core {first}` asks for it; or set the variable, or write `{setting.name} = {form}` into the file; "
         f"`connector-core capabilities {config.connector}` shows all settings"
     )
     return ConfigurationError(

@@ -6,6 +6,7 @@
     connector.py  one connector: a typed method for each hook
     blame.py      where in a plugin an error arose
     plugin_output.py  what plugins print and log while a hook runs
+    limits.py     what a page may hold: no NUL in an id, no endless text
     session.py    a connector connected to its application
     vault.py      credentials that an application rotates
     sandbox.py    the connector's own stand-in server

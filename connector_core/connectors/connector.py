@@ -11,6 +11,7 @@ import pluggy
 from attrs import astuple
 
 from connector_core.connectors.blame import place, trace
+from connector_core.connectors.limits import within_limits
 from connector_core.connectors.plugin_output import PluginVoice
 from connector_core.errors import ConnectorCoreError, PluginError, Unsupported
 from connector_core.hookspecs import Vault
@@ -141,11 +142,11 @@ class Connector:
                 raise self._broken(hook, f"{r.key} with a profile that is not JSON")
         if not all(map(_is_number, (page.total, *(cursor.index for cursor in page.next)))):
             raise self._broken(hook, "a total or an index that is no number of rows")
-        return page
+        return within_limits(page)
 
     def _alone(self, hook: str, page: Page) -> Page:
         """The answer about one account: few enough texts to look at each."""
-        self._page(hook, page)
+        page = self._page(hook, page)
         texts = [astuple(r, recurse=False) for r in page.resources]
         try:
             json.dumps([texts, page.warnings, [row.reason for row in page.rejected]], ensure_ascii=False).encode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -88,8 +88,9 @@ class Host:
         """
         environ = dict(environ)
         named = _named(config, "--config", environ, "CONNECTOR_CORE_CONFIG")
-        path = expanded(named) if named else _config_folder() / "connector-core.toml"
-        configuration = Configuration.load(path, environ, required=bool(named) and not new)
+        path = expanded(named) if named else _config_file(needed=new)
+        required = bool(named) and not new
+        configuration = Configuration.load(path, environ, required=required) if path else Configuration(environ=environ)
         state = _named(db, "--db", environ, "CONNECTOR_CORE_DB")
         where = expanded(state) if state else _state_folder() / "state.db"
         return cls(where, configuration=configuration, environ=environ, **more)
@@ -349,13 +350,41 @@ def _named(argument: str | None, option: str, environ: Mapping[str, str], variab
     return name
 
 
-def _config_folder() -> Path:
+def _config_file(*, needed: bool) -> Path | None:
+    """The usual place of the configuration; None where this user has no home, as in a container.
+
+    :raises ConfigurationError: there is none, and it is ``needed``.
+    """
     from platformdirs import user_config_path
 
-    return user_config_path("connector-core")
+    folder = _usual(user_config_path)
+    if folder is None and needed:
+        raise ConfigurationError(
+            "there is no home folder to keep the configuration in",
+            hint="name a file with --config or CONNECTOR_CORE_CONFIG",
+        )
+    return folder and folder / "connector-core.toml"
 
 
 def _state_folder() -> Path:
+    """The usual place of the state.
+
+    :raises ConfigurationError: this user has no home.
+    """
     from platformdirs import user_state_path
 
-    return user_state_path("connector-core")
+    folder = _usual(user_state_path)
+    if folder is None:
+        raise ConfigurationError(
+            "there is no home folder to keep the state in", hint="name a file with --db or CONNECTOR_CORE_DB"
+        )
+    return folder
+
+
+def _usual(place: Callable[[str], Path]) -> Path | None:
+    """A folder of this user's; None where there is no home to have it in: then older versions give a relative one."""
+    try:
+        folder = place("connector-core")
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None

@@ -82,7 +82,7 @@ class Record:
         :raises NoPicture: nothing was published yet.
         """
         with self._reading() as reader:
-            return reader.picture(_event(reader, at))
+            return reader.picture(self._event(reader, at))
 
     def access(
         self, *, user: str | None = None, role: str | None = None, at: str | None = None
@@ -96,20 +96,22 @@ class Record:
         :raises NoPicture: nothing was published yet.
         """
         with self._reading() as reader:
-            return reader.access(user=user, role=role, at=_event(reader, at))
+            return reader.access(user=user, role=role, at=self._event(reader, at))
 
     def view(
         self, *, user: str | None = None, role: str | None = None, at: str | None = None
     ) -> tuple[Picture, tuple[AccessRow, ...]]:
         """`picture` and `access` of one and the same moment."""
         with self._reading() as reader:
-            event = _event(reader, at)
+            event = self._event(reader, at)
             return reader.picture(event), reader.access(user=user, role=role, at=event)
 
     def changes(self, *, since: str | None = None, until: str | None = None) -> tuple[Change, ...]:
         """What changed after ``since`` up to ``until``, by default since the sync before the last published one."""
         with self._reading() as reader:
-            return reader.changes(since=_event(reader, since), until=_event(reader, until))
+            return reader.changes(
+                since=self._event(reader, since), until=None if until is None else reader.event_at(until)
+            )
 
     def history(self, user: str) -> tuple[History, ...]:
         """All that is known of whoever has, or ever had, that login, e-mail or id; several where it was used again.
@@ -207,6 +209,9 @@ class Record:
 
     # -- inside --------------------------------------------------------------------------------------------
 
+    def _event(self, reader: Reader, moment: str | None) -> int | None:
+        return None if moment is None else reader.event_at(moment, self._context.clock.now())
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with explained(self._path), closing(open_writer(self._path)) as db:
@@ -229,7 +234,3 @@ class Record:
 
 class _Undone(Exception):
     """Raised to have a transaction rolled back that was only to be looked at."""
-
-
-def _event(reader: Reader, moment: str | None) -> int | None:
-    return None if moment is None else reader.event_at(moment)

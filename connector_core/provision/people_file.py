@@ -52,7 +52,7 @@ def read_people(path: Path, role: FindRole) -> list[Wanted]:
                 raise UsageError(f"{person.login} is on line {other} already")
             people.append(person)
         except UsageError as error:
-            mistakes.append(f"line {line}: {error}")
+            mistakes.append(f"line {line}: {error}" + (f" ({error.hint})" if error.hint else ""))
     if mistakes:
         raise wrong_lines(mistakes, f"{path}: ")
     return people
@@ -60,7 +60,9 @@ def read_people(path: Path, role: FindRole) -> list[Wanted]:
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Each row that is not empty, with the number of the line on which it begins; the header, whatever it is."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    text = _text(path)
+    _refuse_other_separator(path, text.partition("\n")[0].strip())
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     begins = 1
     try:
         for row in reader:
@@ -84,12 +86,22 @@ def _text(path: Path) -> str:
         raise UsageError(f"{path}, line {line}: this is not UTF-8", hint="save it as CSV in UTF-8") from None
 
 
+def _refuse_other_separator(path: Path, header: str) -> None:
+    """Spreadsheets of some countries write semicolons, and Excel a line of its own that says so, quoted or not."""
+    if header.strip('"').lower().startswith("sep="):
+        raise UsageError(
+            f"{path}, line 1: {header!r} is a note for a spreadsheet, not a header", hint=f"delete this line; {_HINT}"
+        )
+    for mark, named in ((";", "semicolons"), ("\t", "tabs")):
+        if mark in header and "," not in header:
+            raise UsageError(
+                f"{path}, line 1: the columns are separated by {named}, not by commas",
+                hint=f"save it as CSV with commas; {_HINT}",
+            )
+
+
 def _columns(path: Path, header: list[str]) -> list[str]:
     columns = [cell.strip().lower() for cell in header]
-    separator = next((mark for mark in ";\t" if len(columns) == 1 and mark in header[0]), None)
-    if separator is not None:
-        named = "semicolons" if separator == ";" else "tabs"
-        raise UsageError(f"{path}, line 1: the columns are separated by {named}, not by commas", hint=_HINT)
     if "email" not in columns:
         raise UsageError(f"{path}, line 1: there is no column named email", hint=_HINT)
     for number, column in enumerate(columns):

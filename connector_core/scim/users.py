@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, get_args
 
 from attrs import evolve, frozen
 
-from connector_core.errors import ProtocolError, RowRejected
+from connector_core.errors import OperationRefused, ProtocolError, RowRejected
 from connector_core.model import Cursor, Grant, Json, Key, NewAccount, Outcome, Page, Resource, Status
 from connector_core.scim import paging
 from connector_core.scim.client import ScimClient
@@ -54,7 +55,8 @@ class ScimUsers:
 
     def listed(self, cursor: Cursor) -> Page:
         """The page of the listing at ``cursor``."""
-        reading = paging.read(self.client, self.endpoint, cursor, count=self.count)
+        with _hinting(f"where {self.count} are too many at once, set a smaller page_size"):
+            reading = paging.read(self.client, self.endpoint, cursor, count=self.count)
         return evolve(self.page(reading.rows), next=reading.next, total=reading.total, span=reading.span)
 
     def one(self, user: Key) -> Page | None:
@@ -129,7 +131,8 @@ class ScimUsers:
 
     def patched(self, user: Key, body: dict[str, Any]) -> Page | None:
         """PATCH; the user as the reply shows it, or None where it shows nothing, or another user."""
-        document = self.client.patch(self.endpoint, user.id, body)
+        with _hinting(f"where the reason is the shape of the request, set patch_style: {_STYLES}"):
+            document = self.client.patch(self.endpoint, user.id, body)
         after = None if document is None else self._after(document)
         return after if after is not None and after.resources[0].key == user else None
 
@@ -137,6 +140,19 @@ class ScimUsers:
         """What a reply shows of the user, or None where it cannot be read: the host then reads for itself."""
         after = self.page([document])
         return after if after.resources else None
+
+
+@contextmanager
+def _hinting(hint: str) -> Iterator[None]:
+    """Say which setting may help, where the application declines and no other cure is known."""
+    try:
+        yield
+    except OperationRefused as refused:
+        refused.hint = refused.hint or hint
+        raise
+
+
+_STYLES = ", ".join(get_args(PatchStyle))
 
 
 def new_user(account: NewAccount) -> dict[str, Any]:

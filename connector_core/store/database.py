@@ -96,9 +96,10 @@ def _accessible(path: Path) -> Iterator[None]:
 
 
 def _unusable(path: Path, error: Exception) -> StateError:
-    return StateError(
-        f"cannot use the state file {path}: {error}", hint="look at its folder's permissions and free space"
-    )
+    hint = "look at its folder's permissions and free space"
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        hint = "another program has it open and writes to it, or has not ended its transaction: close it, and try again"
+    return StateError(f"cannot use the state file {path}: {error}", hint=hint)
 
 
 def _opened(path: Path) -> tuple[sqlite3.Connection, int]:

@@ -19,7 +19,7 @@ class Verdict:
     """``reason``: why a stream does not add up, or None where it does. ``hidden``: a total, and no rows (P06).
 
     ``unanswered``: there was no answer, or a warning in place of one; ``rejected``: rows that could not be read.
-    ``repeat``: whether a second reading may help.
+    ``repeat``: whether a second reading may help. ``unsteady``: it was read twice, in pages, and does not add up.
     """
 
     stream: str
@@ -28,6 +28,7 @@ class Verdict:
     unanswered: bool = False
     rejected: int = 0
     repeat: bool = False
+    unsteady: bool = False
 
     @property
     def adds_up(self) -> bool:
@@ -70,7 +71,10 @@ def judge(db: sqlite3.Connection, sync: int, stream: str, reading: int) -> Verdi
     reason = _mismatch(db, sync, stream, reading, pages, totals)
     rejected = sum(page["rejected"] for page in pages)
     nothing_else = rejected > 0 and rejected == sum(page["rows"] for page in pages)
-    return Verdict(stream=stream, reason=reason, rejected=rejected, repeat=reason is not None or nothing_else)
+    return Verdict(
+        stream=stream, reason=reason, rejected=rejected, repeat=reason is not None or nothing_else,
+        unsteady=reading == 2 and reason is not None and len(pages) > 2,
+    )  # fmt: skip
 
 
 def _mismatch(

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from connector_core.clock import rfc3339
-from connector_core.errors import AmbiguousName, NoPicture, UnknownName
+from connector_core.errors import AmbiguousName, NoPicture, UnknownName, UsageError
 from connector_core.model import (
     AccessRow,
     Change,
@@ -70,10 +70,11 @@ class Reader:
         )
         return Picture(event=event, at=moment, status=last, last_complete=complete)
 
-    def event_at(self, moment: str) -> int:
+    def event_at(self, moment: str, now: float | None = None) -> int:
         """The last event of the picture at a sync's number, an event's number, or a time (RFC 3339).
 
         :raises UnknownName: there was no picture then, or no such event.
+        :raises UsageError: the time is after ``now``, where that is given, and after all that the state knows.
         """
         if moment.isdecimal() and len(moment) < 19:  # SQLite's numbers end there
             return self._event_numbered(int(moment))
@@ -84,10 +85,17 @@ class Reader:
             raise UnknownName(
                 f"{moment!r} is neither an event nor a time", hint="a time looks like 2026-01-31T12:00:00Z"
             ) from None
+        if now is not None:
+            self._refuse_future(text, now)
         event = self._one("SELECT max(id) FROM events WHERE connection = ? AND at <= ?", self.id, text)
         if event is None:
             raise UnknownName(f"there was no picture of {self.name} at {text}", hint=self._first_picture())
         return self._still_told(int(event))
+
+    def _refuse_future(self, text: str, now: float) -> None:
+        newest = self._one("SELECT max(at) FROM events WHERE connection = ?", self.id)  # by a clock that was ahead
+        if text > max(rfc3339(now), newest or ""):
+            raise UsageError(f"{text} is in the future", hint="leave the time out for the picture as it is now")
 
     def _event_numbered(self, number: int) -> int:
         self._still_told(number)

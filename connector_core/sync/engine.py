@@ -43,6 +43,10 @@ class _Judgement:
     objection: str | None
 
 
+_UNORDERED = (
+    "its rows may come in no fixed order, so that pages miss some: with a larger page_size it is read in fewer pages, "
+    "and in one page none is missed"
+)
 _NAMED = 5  # lists that a reason names one by one
 _Step = Callable[[], str | StreamsSummary]
 
@@ -154,6 +158,9 @@ class SyncEngine:
 
     def _publish(self, verdicts: list[Verdict]) -> StreamsSummary:
         reason = self._incomplete(verdicts)
+        for verdict in verdicts:
+            if verdict.unsteady:
+                self._log.add("warning", f"{verdict.stream}: {_UNORDERED}")
         ending = StreamsSummary(status="complete" if reason is None else "incomplete", reason=reason)
         self._finish(ending)
         self._losses.remember(accepted=self._accept)

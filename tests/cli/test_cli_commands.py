@@ -407,7 +407,6 @@ def test_a_host_that_is_down(home: Home, command: str) -> None:
         (["run", "whimsical", "--frsh"], "connector-core run --help says more"),
         (["run", "whimsical", "--workers", "0"], "connector-core run --help says more"),
         (["run", "whimsical", "-v", "-q"], "leave one of them out"),
-        ([], "connector-core --help lists them"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

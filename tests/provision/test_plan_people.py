@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from connector_core.errors import UnknownName, UsageError
+from connector_core.errors import UsageError
 from connector_core.model import EntitlementKey
 from connector_core.provision.people_file import Wanted, read_people
+from connector_core.provision.requests import named
 
 EDITOR = EntitlementKey("role", "editor", "assigned")
+KNOWN = {EDITOR, EntitlementKey("role", "viewer", "assigned")}
 
 
 def role(name: str) -> EntitlementKey:
-    if name != "editor":
-        raise UnknownName(f"there is no role {name!r}")
-    return EDITOR
+    return named(name, KNOWN)
 
 
 def read(folder: Path, content: str | bytes) -> list[Wanted]:
@@ -60,10 +60,13 @@ def test_only_email_is_required(tmp_path: Path) -> None:
         ("email,team\n", "line 1: there is no column 'team'"),
         ("email,role,Email\n", "line 1: the column email is there twice"),
         ("email;role\na@example.com;editor\n", "line 1: the columns are separated by semicolons"),
+        ('"email";"role"\r\n"a@example.com";"editor"\r\n', "line 1: the columns are separated by semicolons"),
+        ("\ufeffsep=;\r\nemail;role\r\n", "line 1: 'sep=;' is a note for a spreadsheet"),
+        ('"sep=,"\nemail,role\n', "line 1: '\"sep=,\"' is a note for a spreadsheet"),
         ("email\trole\na@example.com\teditor\n", "line 1: the columns are separated by tabs"),
         ("email,role\na@example.com\n", "line 2: 1 cells, the header has 2"),
         ("email\na@example.com,editor\n", "line 2: 2 cells, the header has 1"),
-        ("email,role\na@example.com,admin\n", "line 2: there is no role 'admin'"),
+        ("email,role\na@example.com,admin\n", "line 2: there is no role 'admin' (there are: editor, viewer)"),
         ("email,role\n,editor\n", "line 2: there is no e-mail address"),
         ("email\nada\n", "line 2: 'ada' is no e-mail address"),
         ("email\n@example.com\n", "line 2: '@example.com' is no e-mail address"),
@@ -84,6 +87,15 @@ def test_only_email_is_required(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, content: str | bytes, message: str) -> None:
     """What is wrong, and where, in words; nobody is planned for out of half a file."""
     assert message in refused(tmp_path, content).message
+
+
+@pytest.mark.parametrize(
+    ("content", "cure"),
+    [('"email";"role"\n', "save it as CSV with commas"), ("sep=;\nemail;role\n", "delete this line")],
+)
+def test_a_file_of_another_country_names_its_cure(tmp_path: Path, content: str, cure: str) -> None:
+    """What spreadsheets write with semicolons is refused with what to do about it."""
+    assert cure in (refused(tmp_path, content).hint or "")
 
 
 def test_a_line_after_one_that_wraps_has_its_own_number(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,22 @@ def test_a_reader_makes_no_file(tmp_path: Path) -> None:
     with pytest.raises(NoPicture):
         Script({}).connect(tmp_path / "none" / "s.db").access()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_locked_state_says_what_holds_it(tmp_path: Path) -> None:
+    """The cure is not free space: another program has not ended its transaction."""
+    db = tmp_path / "s.db"
+    synced(db, "ada")
+    with (
+        closing(sqlite3.connect(db, isolation_level=None)) as other,
+        closing(sqlite3.connect(db, timeout=0, isolation_level=None)) as mine,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateError, match="locked") as caught, database.explained(db):
+            mine.execute("BEGIN IMMEDIATE")
+    assert caught.value.hint == (
+        "another program has it open and writes to it, or has not ended its transaction: close it, and try again"
+    )
 
 
 # -- recognised -----------------------------------------------------------------------------------------------------

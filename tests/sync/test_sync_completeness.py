@@ -156,6 +156,18 @@ def test_p08_the_second_reading_is_the_last(db: Path) -> None:
         assert picture(connection) == site.users()
 
 
+def test_a_list_that_never_keeps_still_names_its_cure(db: Path) -> None:
+    """Where two readings in pages do not add up, a warning names a larger page; one page has nothing to compare."""
+    with Site(25) as site:
+        site.after = lambda asked, document: {**document, "totalResults": 25 + asked.number % 3}
+        report = connect(db, site, page_size=5).sync(workers=1)
+        assert report.sync.status == "incomplete"
+        assert any("larger page_size" in warning for warning in report.warnings)
+        site.after = lambda asked, document: document
+        report = connect(db, site, page_size=100).sync()
+        assert (report.sync.status, report.warnings) == ("complete", ())
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_p08_under_random_drift_the_picture_is_right_or_the_sync_not_complete(db: Path, seed: int) -> None:
     """People come and go during the whole reading: a sync that says complete has everybody who was there throughout."""

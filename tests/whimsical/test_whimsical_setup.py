@@ -129,11 +129,11 @@ def listed(*rows: dict[str, Any], total: int = 0) -> dict[str, Any]:
 USER = {"id": "1", "userName": "ada@example.com", "active": True}
 
 
-def test_p10_a_check_asks_for_one_user(answers: FixedReply, client: WhimsicalClient) -> None:
-    """One request, for one row."""
+def test_p10_a_check_asks_as_a_sync_does(answers: FixedReply, client: WhimsicalClient) -> None:
+    """One request, of the page size that is set: a size that is refused is found here."""
     answers.say(200, listed({**USER, URN: {"editor": True}}, total=60))
     findings = plugin.connector_check(client)
-    assert answers.seen == [("GET", "/scim-v2/Users?startIndex=1&count=1", None)]
+    assert answers.seen == [("GET", "/scim-v2/Users?startIndex=1&count=100", None)]
     assert levels(findings) == {"reachable": "ok", "credentials": "ok", "users": "ok", "roles": "ok"}
     assert "60" in findings[2].message
 

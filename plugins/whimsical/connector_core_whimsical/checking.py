@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import evolve
-
 from connector_core.errors import ApplicationError, CredentialsRefused
 from connector_core.model import Finding, Page
 from connector_core_whimsical.client import WhimsicalClient
 
 
 def findings(workspace: WhimsicalClient) -> list[Finding]:
-    """One request for one user: asking for none is refused by some and unlimited for others (P10).
+    """One request, of the page size that a sync asks for: a size that the application refuses shows here, too (P10).
 
     What went wrong is a finding whose code is the error's.
     """
     try:
-        page = evolve(workspace.users, count=1).listed(workspace.users.first())
+        page = workspace.users.listed(workspace.users.first())
     except (CredentialsRefused, ApplicationError) as error:
         return [Finding(level="error", code=error.code, message=error.message, hint=error.hint)]
     return [
