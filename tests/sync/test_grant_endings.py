@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from kit.sync import (
     MEMBER,
     VIEWER,
     Script,
-    assert_sound,
     editor,
     first,
     group,
@@ -43,13 +42,6 @@ from connector_core.testing import FakeClock
 G, H = Key("group", "G"), Key("group", "H")
 PEOPLE = ("a", "b", "c", "d")
 HELD = {("a", "G"), ("b", "G"), ("c", "H"), ("d", "H")}
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)
 
 
 def world() -> dict[Any, Any]:

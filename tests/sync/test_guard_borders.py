@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.sync import Script, assert_sound, editor, first, opened, picture, user, users, viewer
+from kit.sync import Script, editor, first, opened, picture, user, users, viewer
 
 from connector_core.clock import rfc3339
 from connector_core.model import Page, Resource, SyncReport
@@ -17,13 +16,6 @@ from connector_core.sync.guard import Guard
 from connector_core.testing import FakeClock
 
 DAY = 86_400.0
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from kit.sync import (
     Document,
     Script,
     Site,
-    assert_sound,
     connect,
     editor,
     first,
@@ -28,14 +27,6 @@ from connector_core.errors import ApplicationError, ProtocolError, StreamExpired
 from connector_core.model import Cursor, Key, Page, Rejected, Span
 from connector_core.sync import SyncPolicy
 from connector_core.testing import FakeClock, Switches
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Any:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)
-
 
 # -- a server that behaves ------------------------------------------------------------------------------------------
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from kit.sync import (
     Script,
-    assert_sound,
     changed,
     editor,
     first,
@@ -23,13 +20,6 @@ from kit.sync import (
 
 from connector_core.errors import ApplicationError
 from connector_core.model import Cursor, Key, Page
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)  # which compares the view `access` with the reader
 
 
 def world(people: str, groups: str, *grants: Any) -> dict[Any, Any]:

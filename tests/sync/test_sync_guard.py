@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from kit.sync import (
     Document,
     Script,
     Site,
-    assert_sound,
     connect,
     dump,
     editor,
@@ -30,14 +28,6 @@ from connector_core.model import Key, Page
 from connector_core.store.losses import Losses
 from connector_core.sync.guard import Guard
 from connector_core.testing import Workspace
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)
-
 
 # -- the edges ------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from attrs import evolve
 from kit.sync import (
     Script,
     Site,
-    assert_sound,
     changed,
     connect,
     dump,
@@ -32,14 +30,6 @@ from kit.sync import (
 from connector_core.errors import UnknownName
 from connector_core.model import Key, Page
 from connector_core.testing import FakeClock
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)
-
 
 # -- every past picture ---------------------------------------------------------------------------------------------
 

@@ -107,11 +107,6 @@ def test_times_of_nothing_are_no_division_by_nothing() -> None:
     assert pace.in_flight == 2
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
-
-
 @pytest.mark.parametrize("workers", [1, 8])
 def test_refusals_change_nothing_in_the_picture(db: Path, workers: int) -> None:
     """However many are asked for at once, and whatever is refused meanwhile: the same people hold the same."""

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,6 @@ from kit.sync import (
 from connector_core.errors import Busy, ConnectorCoreError, Interrupted, PluginError, UsageError
 from connector_core.model import Cursor, Page
 from connector_core.sync import Progress, SyncPolicy
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)
-
 
 # -- one at a time --------------------------------------------------------------------------------------------------
 

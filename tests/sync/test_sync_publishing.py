@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from kit.sync import (
     Reply,
     Script,
     Site,
-    assert_sound,
     changed,
     connect,
     dump,
@@ -33,14 +31,6 @@ from kit.sync import (
 from connector_core.errors import ApplicationError, CredentialsRefused, NoPicture, RowRejected, Unreachable
 from connector_core.model import Cursor, Key, Page, Rejected
 from connector_core.testing import Switches
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)
-
 
 # -- all at once ----------------------------------------------------------------------------------------------------
 

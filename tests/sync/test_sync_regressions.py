@@ -39,11 +39,6 @@ NO_SUCH_USER = Reply(
 )
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
-
-
 def test_the_guard_counts_what_was_looked_up_before_it(db: Path) -> None:
     """Accounts that only one of two readings listed, and that are gone when looked up, are losses like all others."""
     with Site(110) as site:

@@ -14,7 +14,6 @@ from kit.sync import (
     Forks,
     Script,
     Site,
-    assert_sound,
     connect,
     dump,
     first,
@@ -36,13 +35,6 @@ PAGES = 6  # of 25 people, five a page, overlapping by one
 def forks() -> Iterator[Forks]:
     with Forks() as forks:
         yield forks
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "s.db"
-    yield path
-    assert_sound(path)
 
 
 def killing(site: Site, pid: int, *, at: int) -> None:
