@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from kit.cli import PROGRAM, Home
-from kit.plan import TOKEN, Office, office
+from kit.plan import office
 from kit.processes import running
+from kit.served import TOKEN, ServedWorkspace
 
 STAFF = {"ada@example.com": "editor", "bob@example.com": "viewer", "cyd@example.com": "viewer"}
 KEYS = {
@@ -29,7 +30,7 @@ TIMER = "72 hours later"
 class Bench(Home):
     """A home that is connected to an office, managed."""
 
-    def __init__(self, folder: Path, served: Office) -> None:
+    def __init__(self, folder: Path, served: ServedWorkspace) -> None:
         super().__init__(folder)
         self.served = served
         self.connect(served.url, TOKEN, managed="true")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 import pytest
-from kit.cli import TOKEN, Home, answering, uncovered, workspace
+from kit.cli import Home, answering, uncovered, workspace
+from kit.served import TOKEN
 
 from connector_core.cli.program import COMMANDS, cli
 from connector_core.testing import LoopbackServer

@@ -15,7 +15,8 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
-from kit.cli import TOKEN, Home, slowed, workspace
+from kit.cli import Home, slowed, workspace
+from kit.served import TOKEN
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
-from kit.cli import PROGRAM, Around, Done, Home, workspace
+from kit.cli import PROGRAM, Done, Home, workspace
+from kit.served import Around
 
 SCIM_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from kit.cli import Done, Home, Served, workspace
+from kit.cli import Done, Home, workspace
+from kit.served import ServedWorkspace
 from test_cli_commands import still
 
 
@@ -37,7 +38,7 @@ def published(home: Home) -> None:
     assert home("run", "whimsical").code == 0
 
 
-def rename(there: Served, login: str, new: str) -> None:
+def rename(there: ServedWorkspace, login: str, new: str) -> None:
     user = there.workspace.find(login)
     assert user is not None
     there.workspace.replace(evolve(user, login=new, email=new))

@@ -12,7 +12,8 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
-from kit.cli import Around, Home, workspace
+from kit.cli import Home, workspace
+from kit.served import Around
 
 from connector_core.store.connections import ConnectionRef, connection_id
 from connector_core.store.database import open_writer, transaction

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.plan import TOKEN, csv_of, login, office
+from kit.plan import csv_of, login, office
+from kit.served import TOKEN
 from test_cli_change import Bench
 
 STAFF = {"ada@example.com": "editor", "bob@example.com": "viewer", "cyd@example.com": "viewer"}

@@ -14,8 +14,9 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
-from kit.cli import PROGRAM, TOKEN, Done, Home, workspace
+from kit.cli import PROGRAM, Done, Home, workspace
 from kit.keyrings import StubbornKeyring, using
+from kit.served import TOKEN
 from kit.terminal import at_terminal
 
 from connector_core import Host

@@ -9,7 +9,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 from attrs import define, field
-from kit.cli import TOKEN, Served, workspace
+from kit.cli import workspace
+from kit.served import TOKEN, ServedWorkspace
 
 from connector_core import ConfigurationChanged, Host
 from connector_core.config.configuration import Configuration
@@ -38,7 +39,7 @@ def listener() -> TokenListener:
 
 
 @pytest.fixture
-def there(listener: TokenListener) -> Iterator[Served]:
+def there(listener: TokenListener) -> Iterator[ServedWorkspace]:
     with workspace(2, around=listener) as there:
         yield there
 
@@ -49,7 +50,7 @@ def opened(folder: Path) -> Host:
 
 
 @pytest.fixture
-def host(tmp_path: Path, there: Served) -> Host:
+def host(tmp_path: Path, there: ServedWorkspace) -> Host:
     host = opened(tmp_path)
     host.add("whimsical", settings={"base_url": there.url, "token": TOKEN}, managed=True, keyring=False)
     return host
@@ -73,7 +74,7 @@ def test_a_connection_that_is_open_sends_no_new_token_to_its_old_address(
 
 
 def test_a_file_of_a_secret_that_is_written_over_goes_with_its_address(
-    tmp_path: Path, there: Served, listener: TokenListener
+    tmp_path: Path, there: ServedWorkspace, listener: TokenListener
 ) -> None:
     """Also where a person keeps the secret in a file of their own, and changes that file and the address."""
     (tmp_path / "t").touch(0o600)
@@ -101,7 +102,7 @@ def test_what_is_changed_besides_does_not_matter(host: Host, tmp_path: Path) -> 
 
 
 def test_a_connection_that_was_removed_is_not_reached_any_more(
-    host: Host, tmp_path: Path, there: Served, listener: TokenListener
+    host: Host, tmp_path: Path, there: ServedWorkspace, listener: TokenListener
 ) -> None:
     """Nor where another one has its name by now."""
     long_open, other = host.connection("whimsical"), opened(tmp_path)
@@ -115,7 +116,7 @@ def test_a_connection_that_was_removed_is_not_reached_any_more(
     assert listener.tokens == []
 
 
-def test_what_the_environment_says_is_of_one_reading(tmp_path: Path, there: Served) -> None:
+def test_what_the_environment_says_is_of_one_reading(tmp_path: Path, there: ServedWorkspace) -> None:
     """Without a secret that has to be fetched, the file is not read again, and may be broken meanwhile."""
     (tmp_path / "c.toml").touch(0o600)
     (tmp_path / "c.toml").write_text(f'[connections.whimsical]\nbase_url = "{there.url}"\ntoken = {{ env = "T" }}\n')

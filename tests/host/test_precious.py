@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from kit.cli import TOKEN, Home, workspace
+from kit.cli import Home, workspace
+from kit.served import TOKEN
 
 CSV = "email,role\np001@example.com,viewer\n"
 

@@ -9,8 +9,9 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
-from kit.cli import TOKEN, Served, workspace
+from kit.cli import workspace
 from kit.keyrings import ForgetfulKeyring, MemoryKeyring, StubbornKeyring, using
+from kit.served import TOKEN, ServedWorkspace
 
 from connector_core import Host, UnknownName, UsageError
 from connector_core.config.configuration import Configuration
@@ -27,7 +28,7 @@ def ring() -> Iterator[MemoryKeyring]:
 
 
 @pytest.fixture
-def there() -> Iterator[Served]:
+def there() -> Iterator[ServedWorkspace]:
     with workspace(2) as there:
         yield there
 
@@ -54,7 +55,7 @@ def kept(folder: Path) -> set[str]:
     return {path.read_text().strip() for path in (folder / "secrets").glob("*")}
 
 
-def add(host: Host, there: Served, **how: Any) -> Any:
+def add(host: Host, there: ServedWorkspace, **how: Any) -> Any:
     return host.add("whimsical", settings={"base_url": there.url, "token": TOKEN}, **how)
 
 
@@ -75,7 +76,7 @@ def after(act: Callable[[], object]) -> Callable[[WSGIApplication], WSGIApplicat
 
 @pytest.mark.parametrize("keyring", [True, False])
 def test_a_name_used_again_takes_no_secret_along(
-    host: Host, there: Served, ring: MemoryKeyring, tmp_path: Path, keyring: bool
+    host: Host, there: ServedWorkspace, ring: MemoryKeyring, tmp_path: Path, keyring: bool
 ) -> None:
     """Renamed, and another one added under the old name: each keeps its own secret until it is removed itself."""
     add(host, there, keyring=keyring)
@@ -91,7 +92,7 @@ def test_a_name_used_again_takes_no_secret_along(
 
 @pytest.mark.parametrize("keyring", [True, False])
 def test_an_add_that_fails_leaves_nothing_and_deletes_nothing(
-    host: Host, there: Served, ring: MemoryKeyring, tmp_path: Path, keyring: bool
+    host: Host, there: ServedWorkspace, ring: MemoryKeyring, tmp_path: Path, keyring: bool
 ) -> None:
     """The configuration cannot be written at the last step: what was there works, what was kept is gone."""
     add(host, there, keyring=keyring)
@@ -159,7 +160,7 @@ def test_what_an_editor_writes_meanwhile_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "c.toml").read_text() == "# edited\n[connections.whimsical]\npage_size = 7\n"
 
 
-def test_a_keyring_that_keeps_nothing_is_noticed(host: Host, there: Served, tmp_path: Path) -> None:
+def test_a_keyring_that_keeps_nothing_is_noticed(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
     """By reading back: the secret goes into a file, or where the keyring is insisted on, nowhere."""
     with using(ForgetfulKeyring()):
         with pytest.raises(ConfigurationError, match="it kept nothing"):
@@ -170,7 +171,7 @@ def test_a_keyring_that_keeps_nothing_is_noticed(host: Host, there: Served, tmp_
         assert host.connection("whimsical").sync().sync.status == "complete"
 
 
-def test_a_secret_that_cannot_be_deleted_is_said(host: Host, there: Served) -> None:
+def test_a_secret_that_cannot_be_deleted_is_said(host: Host, there: ServedWorkspace) -> None:
     """The connection is removed, and the result says what is still there and how to delete it."""
     with using(StubbornKeyring()):
         add(host, there)
@@ -184,7 +185,7 @@ def test_a_secret_that_cannot_be_deleted_is_said(host: Host, there: Served) -> N
 
 @pytest.mark.parametrize("keyring", [True, False])
 def test_a_secret_that_another_connection_refers_to_stays(
-    host: Host, there: Served, ring: MemoryKeyring, tmp_path: Path, keyring: bool
+    host: Host, there: ServedWorkspace, ring: MemoryKeyring, tmp_path: Path, keyring: bool
 ) -> None:
     """In the same file, or in another one of the same folder; with the last of them it goes."""
     add(host, there, keyring=keyring)
@@ -204,7 +205,7 @@ def test_a_secret_that_another_connection_refers_to_stays(
 
 
 def test_two_configurations_share_nothing_in_one_folder_and_one_keyring(
-    there: Served, ring: MemoryKeyring, tmp_path: Path
+    there: ServedWorkspace, ring: MemoryKeyring, tmp_path: Path
 ) -> None:
     """Though their connections be called the same, and read the same application."""
     first, second = at(tmp_path, "a.toml"), at(tmp_path, "b.toml")
@@ -218,7 +219,7 @@ def test_two_configurations_share_nothing_in_one_folder_and_one_keyring(
 
 
 def test_a_copy_of_a_configuration_deletes_nothing_of_the_original(
-    host: Host, there: Served, ring: MemoryKeyring, tmp_path: Path
+    host: Host, there: ServedWorkspace, ring: MemoryKeyring, tmp_path: Path
 ) -> None:
     """Removed in the copy, in another folder: what the keyring keeps for the original stays, and that is said."""
     add(host, there)
@@ -231,7 +232,7 @@ def test_a_copy_of_a_configuration_deletes_nothing_of_the_original(
 
 @pytest.mark.parametrize("keyring", [True, False])
 def test_secrets_that_earlier_versions_kept_go_on_working(
-    host: Host, there: Served, ring: MemoryKeyring, tmp_path: Path, keyring: bool
+    host: Host, there: ServedWorkspace, ring: MemoryKeyring, tmp_path: Path, keyring: bool
 ) -> None:
     """They bear the connection's name; they are read, replaced and deleted like the others."""
     (tmp_path / "secrets").mkdir(mode=0o700)
@@ -254,7 +255,7 @@ def test_secrets_that_earlier_versions_kept_go_on_working(
     assert (kept(tmp_path), ring.names()) == (set(), set())
 
 
-def test_credentials_that_rotate_go_with_the_connection(host: Host, there: Served, tmp_path: Path) -> None:
+def test_credentials_that_rotate_go_with_the_connection(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
     """Renamed they are found, removed they are gone, and a draft that is given up leaves none."""
     identity = add(host, there, keyring=False).identity
     vault = vault_file(tmp_path / "state.db", identity)
@@ -268,7 +269,7 @@ def test_credentials_that_rotate_go_with_the_connection(host: Host, there: Serve
     assert [*tmp_path.glob("*.vault*")] == []
 
 
-def test_a_state_file_of_its_own_goes_along(tmp_path: Path, there: Served) -> None:
+def test_a_state_file_of_its_own_goes_along(tmp_path: Path, there: ServedWorkspace) -> None:
     """With ``{connection}`` in its path: history, log and vault bear the new name."""
     (tmp_path / "c.toml").touch(0o600)
     host = Host(tmp_path / "{connection}.db", configuration=Configuration.load(tmp_path / "c.toml", {}))
@@ -284,7 +285,7 @@ def test_a_state_file_of_its_own_goes_along(tmp_path: Path, there: Served) -> No
         host.rename("design", "whimsical")
 
 
-def test_variables_of_the_old_name_are_warned_about(tmp_path: Path, there: Served) -> None:
+def test_variables_of_the_old_name_are_warned_about(tmp_path: Path, there: ServedWorkspace) -> None:
     """They would silently mean nothing, or another connection."""
     host = at(tmp_path, CONNECTOR_CORE_WHIMSICAL_BASE_URL=there.url, CONNECTOR_CORE_WHIMSICAL_MANAGED="true")
     host.add("whimsical", settings={"token": TOKEN}, keyring=False)
@@ -295,7 +296,7 @@ def test_variables_of_the_old_name_are_warned_about(tmp_path: Path, there: Serve
     assert all("CONNECTOR_CORE_DESIGN_" in warning for warning in warnings)
 
 
-def test_the_journal_says_what_set_up_changed_and_who(host: Host, there: Served, tmp_path: Path) -> None:
+def test_the_journal_says_what_set_up_changed_and_who(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
     """Each setting with its values; of a secret that it was replaced, and nothing else."""
     add(host, there, keyring=False)
     host.configure("whimsical", {"owner": "it@example.com"}, who="ada@here", reason="TICKET-1")
@@ -315,7 +316,7 @@ def test_the_journal_says_what_set_up_changed_and_who(host: Host, there: Served,
     assert TOKEN.encode() not in b"".join(p.read_bytes() for p in tmp_path.glob("state.db*"))
 
 
-def test_what_an_app_says_is_in_the_journal_of_each_of_its_connections(host: Host, there: Served) -> None:
+def test_what_an_app_says_is_in_the_journal_of_each_of_its_connections(host: Host, there: ServedWorkspace) -> None:
     """Managed is changed through one of them, for all."""
     for name in ("whimsical", "design"):
         add(host, there, name=name, app="A", keyring=False)
@@ -324,7 +325,7 @@ def test_what_an_app_says_is_in_the_journal_of_each_of_its_connections(host: Hos
         assert host.connection(name).operations(limit=1)[0].setting == "managed"
 
 
-def test_a_set_up_that_cannot_be_is_refused(host: Host, there: Served) -> None:
+def test_a_set_up_that_cannot_be_is_refused(host: Host, there: ServedWorkspace) -> None:
     """A name taken, a setting unknown, an app that says itself who owns it, or no file to write into."""
     add(host, there, app="A", owner="x@example.com", keyring=False)
     for wrong in (

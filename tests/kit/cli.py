@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from connector_core.testing import LoopbackServer, ScimApp, Switches, Workspace
+from connector_core.testing import Switches, Workspace
 from kit.processes import running
+from kit.served import TOKEN, Around, ServedWorkspace, served
 
-TOKEN = "a-token-that-nobody-guesses"
 PROGRAM = (sys.executable, "-m", "connector_core")
 
 
@@ -112,23 +112,14 @@ def _shown(process: subprocess.Popen[bytes], master: int, seconds: float = 60.0)
 @contextmanager
 def workspace(
     people: int | Iterable[str] = 3, *, page_cap: int = 100, around: Around | None = None
-) -> Iterator[Served]:
+) -> Iterator[ServedWorkspace]:
     """A workspace of these people, every second one an editor, on a real socket of this machine."""
     logins = [f"p{n:03}@example.com" for n in range(1, people + 1)] if isinstance(people, int) else list(people)
     here = Workspace(seed=1)
     for number, login in enumerate(logins):
         here.add(login, given_name="P", family_name=f"No{number + 1}", email=login, role=bool(number % 2))
-    app: WSGIApplication = ScimApp(here, token=TOKEN, switches=Switches(page_cap=page_cap))
-    with LoopbackServer(around(app) if around else app) as server:
-        yield Served(here, server.url)
-
-
-class Served(NamedTuple):
-    workspace: Workspace
-    url: str
-
-
-Around = Callable[[WSGIApplication], WSGIApplication]
+    with served(here, switches=Switches(page_cap=page_cap), around=around) as it:
+        yield it
 
 
 def slowed(seconds: Callable[[WSGIEnvironment], float]) -> Around:

@@ -23,13 +23,12 @@ from connector_core.host.connection import Connection
 from connector_core.host.host import Host
 from connector_core.http.loopback import SOCKET
 from connector_core.model import Manifest
-from connector_core.testing import FakeClock, LoopbackServer, ScimApp, Switches, Workspace
+from connector_core.testing import FakeClock, Switches, Workspace
 from connector_core_whimsical import plugin
 from kit.processes import running
+from kit.served import TOKEN, ServedWorkspace, served
 
-TOKEN = "a-token-that-nobody-guesses"
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
-ROLES = {True: "editor", False: "viewer", None: None}
 
 Fault = Callable[[WSGIApplication, WSGIEnvironment, StartResponse], Iterable[bytes]]
 
@@ -48,10 +47,15 @@ class Rule:
 class Faults:
     """WSGI middleware: the first rule that fits a request decides how it is answered."""
 
-    def __init__(self, app: WSGIApplication) -> None:
-        self.app = app
+    app: WSGIApplication
+
+    def __init__(self) -> None:
         self.rules: list[Rule] = []
         self.requests: list[tuple[str, str]] = []
+
+    def around(self, app: WSGIApplication) -> WSGIApplication:
+        self.app = app
+        return self
 
     def on(self, method: str, fault: Fault, *, path: str = "", times: int = 1_000_000) -> None:
         """Lay a fault over requests of that method whose path and query hold ``path``."""
@@ -135,7 +139,7 @@ SCIM_404 = answer(404, {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error
 class Scene:
     """``faults``: what the server does wrong; ``clock``: the host's. Every call of ``restart`` makes a new host."""
 
-    workspace: Workspace
+    served: ServedWorkspace
     faults: Faults
     url: str
     folder: Path
@@ -145,6 +149,10 @@ class Scene:
     connector: str = "whimsical"
     managed: bool = True
     _host: Host | None = None
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.served.workspace
 
     @property
     def state(self) -> Path:
@@ -169,7 +177,7 @@ class Scene:
 
     def truth(self) -> dict[str, str | None]:
         """Who holds what in the application; nobody who is not active."""
-        return {user.login: ROLES[user.role] for user in self.workspace.users() if user.active}
+        return self.served.truth
 
     def picture(self) -> dict[str, str | None]:
         """Who holds what as the host shows it; nobody who is disabled."""
@@ -177,9 +185,7 @@ class Scene:
         return {row.user or "": row.role for row in rows if row.status != "disabled"}
 
     def id(self, login: str) -> str:
-        user = self.workspace.find(login)
-        assert user is not None
-        return user.id
+        return self.served.id(login)
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the state file, seen from outside."""
@@ -203,10 +209,10 @@ def scene(
     workspace = Workspace(seed=1, same=same)
     for login, role in ({ADA: True, BOB: False} if people is None else people).items():
         workspace.add(login, given_name=login[:3].title(), email=login, role=role)
-    faults = Faults(ScimApp(workspace, token=TOKEN, switches=switches or Switches()))
-    with LoopbackServer(faults) as server:
+    faults = Faults()
+    with served(workspace, switches=switches, around=faults.around) as here:
         more.setdefault("clock", FakeClock())
-        yield Scene(workspace=workspace, faults=faults, url=server.url, folder=folder, **more)
+        yield Scene(served=here, faults=faults, url=here.url, folder=folder, **more)
 
 
 def variant(**hooks: Callable[..., Any]) -> dict[str, object]:

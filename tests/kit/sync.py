@@ -12,10 +12,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+from wsgiref.types import WSGIApplication
 
 import attrs
 from attrs import frozen
@@ -41,7 +42,8 @@ from connector_core.model import (
 )
 from connector_core.settings import setting
 from connector_core.sync import SyncPolicy
-from connector_core.testing import LoopbackServer, ScimApp, Switches, Workspace
+from connector_core.testing import Switches, Workspace
+from kit.served import served
 
 HASTE = HttpPolicy(retry_budget=2.0, read_timeout=5.0)
 
@@ -85,19 +87,20 @@ class Site:
         self.after: Callable[[Asked, Document], Document | Reply] = lambda asked, document: document
         self.asked: list[Asked] = []
         self.switches = switches or Switches()
-        self._app = ScimApp(self.workspace, switches=self.switches, clock=clock)
         self._lock = threading.Lock()
-        self._server = LoopbackServer(self)
+        self._stack = ExitStack()
+        here = served(self.workspace, token="sandbox", switches=self.switches, clock=clock, around=self._around)
+        self.url = self._stack.enter_context(here).url
 
-    @property
-    def url(self) -> str:
-        return self._server.url
+    def _around(self, app: WSGIApplication) -> WSGIApplication:
+        self._app = app
+        return self
 
     def __enter__(self) -> Site:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.close()
+        self._stack.close()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         asked = self._note(environ)

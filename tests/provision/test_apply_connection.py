@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 from filelock import FileLock
-from kit.plan import Office, connect, csv_of, login, office, shown
+from kit.plan import connect, csv_of, login, office, shown
+from kit.served import ServedWorkspace
 
 from connector_core.errors import Busy, GuardRefused, IncompleteError, Interrupted
 from connector_core.hookspecs import hookimpl
@@ -102,7 +103,7 @@ def test_operation_finished_is_announced_for_each_line(tmp_path: Path) -> None:
 # -- refused before anything is written ------------------------------------------------------------------------
 
 
-def planned(served: Office, folder: Path, wanted: Any = WANTED, **how: Any) -> Plan:
+def planned(served: ServedWorkspace, folder: Path, wanted: Any = WANTED, **how: Any) -> Plan:
     plan = connect(served, folder).plan(csv_of(folder, wanted), **how)
     served.asked.clear()
     return plan

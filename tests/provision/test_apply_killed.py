@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from kit.cli import Done, Home
-from kit.plan import TOKEN, UNSAFE, Office, csv_of, login, office
+from kit.plan import csv_of, login, office
+from kit.served import TOKEN, UNSAFE, ServedWorkspace
 
 from connector_core.store.database import open_reader
 
@@ -24,7 +25,7 @@ LIMITS = ("--max-removals", "40", "--max-upgrades", "40")
 class KilledApply:
     """`connector-core apply --yes --json` against an office, killed by the office at a given write."""
 
-    def __init__(self, served: Office, folder: Path) -> None:
+    def __init__(self, served: ServedWorkspace, folder: Path) -> None:
         self.served = served
         self.home = Home(folder)
         self.home.connect(served.url, TOKEN, managed="true")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve, field
-from kit.plan import Office, connect, office
+from kit.plan import connect, office
+from kit.served import ServedWorkspace
 
 from connector_core.errors import GuardRefused
 from connector_core.hookspecs import hookimpl
@@ -25,7 +26,7 @@ STAFF = {ADA: "editor", BOB: "viewer"}
 class Desk:
     """A connection to an office, and what its plugin heard of operations."""
 
-    served: Office
+    served: ServedWorkspace
     connection: Connection
     heard: list[Operation] = field(factory=list)
 
@@ -103,7 +104,7 @@ def test_who_comes_back_is_planned_once(desk: Desk) -> None:
 # -- while a person thinks -------------------------------------------------------------------------------------
 
 
-def _rename(served: Office) -> None:
+def _rename(served: ServedWorkspace) -> None:
     bob = served.workspace.users()[1]
     served.workspace.replace(evolve(bob, login="chief@example.com", email="chief@example.com"))
 

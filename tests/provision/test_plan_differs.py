@@ -12,7 +12,8 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from kit.plan import Office, connect, csv_of, office
+from kit.plan import connect, csv_of, office
+from kit.served import ServedWorkspace
 
 from connector_core.errors import GuardRefused, IncompleteError, UnknownName, UsageError
 from connector_core.host.connection import Connection
@@ -27,21 +28,21 @@ WANTED = {ADA: "viewer", BOB: "editor"}
 PLENTY = Limits(max_removals=9, max_upgrades=9, max_downgrades=9)
 
 
-def rename(served: Office, login: str, new: str, id: str | None = None) -> None:
+def rename(served: ServedWorkspace, login: str, new: str, id: str | None = None) -> None:
     """The application calls that account otherwise, its e-mail included."""
     user = served.workspace.get(id or served.id(login))
     assert user is not None
     served.workspace.replace(evolve(user, login=new, email=new))
 
 
-def swap(served: Office, one: str, other: str) -> None:
+def swap(served: ServedWorkspace, one: str, other: str) -> None:
     first, second = served.id(one), served.id(other)
     rename(served, one, "between@example.com", first)
     rename(served, other, one, second)
     rename(served, "between@example.com", other, first)
 
 
-def planned(served: Office, folder: Path, wanted: Any = WANTED, **how: Any) -> Plan:
+def planned(served: ServedWorkspace, folder: Path, wanted: Any = WANTED, **how: Any) -> Plan:
     plan = connect(served, folder).plan(csv_of(folder, wanted), **how)
     served.asked.clear()
     return plan
@@ -123,7 +124,9 @@ def test_the_same_login_in_other_letters_is_no_difference(tmp_path: Path) -> Non
 # -- between the listing and a step ----------------------------------------------------------------------------
 
 
-def meddling(served: Office, folder: Path, plan: Plan, meddle: Callable[[], None], **terms: Any) -> ApplyReport:
+def meddling(
+    served: ServedWorkspace, folder: Path, plan: Plan, meddle: Callable[[], None], **terms: Any
+) -> ApplyReport:
     """The apply, with something done once its first step is carried out."""
     done: list[Line] = []
 
@@ -234,7 +237,7 @@ MEDDLE = st.one_of(
 FILE = st.dictionaries(NAME, st.sampled_from(["editor", "viewer", ""]), min_size=1)
 
 
-def do(served: Office, what: str, whom: Any) -> None:
+def do(served: ServedWorkspace, what: str, whom: Any) -> None:
     """One change in the application, as far as those whom it is about are there."""
     people = whom if isinstance(whom, tuple) else (whom,)
     if any(served.workspace.find(name) is None for name in people):
@@ -253,7 +256,7 @@ def do(served: Office, what: str, whom: Any) -> None:
         served.workspace.replace(evolve(user, active=False))
 
 
-def carry_out(served: Office, connection: Connection, plan: Plan, changes: list[tuple[str, Any]]) -> list[str]:
+def carry_out(served: ServedWorkspace, connection: Connection, plan: Plan, changes: list[tuple[str, Any]]) -> list[str]:
     """Apply it, with one of the changes after each step; the writes to accounts that no step of it names."""
     meant = {(step.user_id, step.login) for step in plan.steps}
     wrong: list[str] = []

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from kit.plan import Office, connect, csv_of, login, office
+from kit.plan import connect, csv_of, login, office
+from kit.served import ServedWorkspace
 
 from connector_core.errors import GuardRefused, Interrupted
 from connector_core.host import plans
@@ -26,7 +27,7 @@ def refused(apply: Callable[[], object], guard: str = "plan_limit") -> GuardRefu
     return caught.value
 
 
-def staff(served: Office, role: str, count: int) -> dict[str, str | None]:
+def staff(served: ServedWorkspace, role: str, count: int) -> dict[str, str | None]:
     """So many people more, of that role; by login."""
     people: dict[str, str | None] = {login(number): role for number in range(1, count + 1)}
     served.add(people)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from kit.plan import Office, connect, csv_of, office
+from kit.plan import connect, csv_of, office
+from kit.served import ServedWorkspace
 
 from connector_core.errors import GuardRefused
 from connector_core.host.connection import Connection
@@ -19,7 +20,7 @@ STAFF = {ADA: "editor", BOB: "viewer", CYD: "viewer", DAN: "viewer"}
 PLENTY = Limits(max_removals=99, max_upgrades=99, max_downgrades=99)
 
 
-def carried_out(served: Office, folder: Path) -> Connection:
+def carried_out(served: ServedWorkspace, folder: Path) -> Connection:
     """Bob is an editor by a plan that created Eve and removed Dan."""
     connection = connect(served, folder)
     people = csv_of(folder, {ADA: "", BOB: "editor", CYD: "", EVE: "viewer"})
@@ -27,13 +28,13 @@ def carried_out(served: Office, folder: Path) -> Connection:
     return connection
 
 
-def replace(served: Office, whom: str, /, **facts: Any) -> None:
+def replace(served: ServedWorkspace, whom: str, /, **facts: Any) -> None:
     user = served.workspace.find(whom)
     assert user is not None
     served.workspace.replace(evolve(user, **facts))
 
 
-def made_again(served: Office, login: str) -> None:
+def made_again(served: ServedWorkspace, login: str) -> None:
     served.workspace.remove(served.id(login))
     served.workspace.add(login, email=login, role=True)
 
@@ -70,7 +71,7 @@ def test_without_a_later_decision_all_of_it_is_taken_back(tmp_path: Path) -> Non
          "created and made again", "created and renamed", "removed and back", "removed, back and disabled"],
 )  # fmt: skip
 def test_who_left_or_is_another_account_since_is_left_alone(
-    tmp_path: Path, since: Callable[[Office], None], left_alone: str
+    tmp_path: Path, since: Callable[[ServedWorkspace], None], left_alone: str
 ) -> None:
     """Left, disabled, made again or renamed: nobody comes back, and nobody goes, by a decision of long ago."""
     with office(STAFF) as served:

@@ -69,7 +69,7 @@ def test_p19_an_old_sync_is_no_reason_to_send_nothing(tmp_path: Path) -> None:
     """Where roles cannot be read, only a repeat of an operation is known to be so already."""
     with scene(tmp_path) as here:
         here.connection.sync()
-        here.faults.app.switches = Switches(hide_role=True)  # type: ignore[attr-defined]
+        here.served.app.switches = Switches(hide_role=True)
         here.workspace.set_role(here.id(BOB), True)  # promoted by hand
         here.connection.sync()
         assert here.connection.revoke("editor", BOB).outcome == "changed"

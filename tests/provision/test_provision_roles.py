@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from kit.provision import ADA, BOB, EVE, SCIM_404, TOKEN, Scene, answer, reply, scene, variant
+from kit.provision import ADA, BOB, EVE, SCIM_404, Scene, answer, reply, scene, variant
+from kit.served import TOKEN
 
 from connector_core.errors import AmbiguousName, GuardRefused, UnknownName, Unsupported, UsageError
 from connector_core.model import EntitlementKey, Key, Operation

@@ -10,21 +10,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from kit.provision import (
-    ADA,
-    BOB,
-    EVE,
-    HTML_404,
-    SCIM_404,
-    TOKEN,
-    Scene,
-    after,
-    answer,
-    hang_up,
-    nothing_listed,
-    reply,
-    scene,
-)
+from kit.provision import ADA, BOB, EVE, HTML_404, SCIM_404, Scene, after, answer, hang_up, nothing_listed, reply, scene
+from kit.served import TOKEN
 
 from connector_core.errors import ApplicationError, CredentialsRefused
 from connector_core.testing import Switches

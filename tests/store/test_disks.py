@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from kit.cli import PROGRAM, Done, Home, workspace
 from kit.crash import Doom, Victims, assert_whole, managed
-from kit.plan import TOKEN, office
+from kit.plan import office
+from kit.served import TOKEN
 from kit.sync import Script, Site, assert_sound, connect, first, picture, users
 
 from connector_core.errors import Interrupted, StateError

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from kit.crash import Disk, applied, assert_whole, managed, on
-from kit.plan import TOKEN, UNSAFE, Office, csv_of, office
+from kit.plan import csv_of, office
+from kit.served import TOKEN, UNSAFE, ServedWorkspace
 from kit.sync import Script, Site, assert_sound, connect, editor, first, opened, picture, user, users, viewer
 
 from connector_core.errors import StateError
@@ -168,7 +169,7 @@ DEEDS: dict[str, Callable[[Connection], object]] = {
 PEOPLE: dict[str, str | None] = {"p1@example.com": "viewer", "p2@example.com": "editor", "p3@example.com": "viewer"}
 
 
-def writes(served: Office) -> int:
+def writes(served: ServedWorkspace) -> int:
     return sum(method in UNSAFE for method, _ in served.asked)
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from kit.cli import Home, workspace
+from kit.served import served
 
 from connector_core import Host, Interrupted, NoPicture, UnknownName
 from connector_core.host.connection import Connection
-from connector_core.testing import FakeClock, LoopbackServer, ScimApp, Switches, Workspace
+from connector_core.testing import FakeClock, Workspace
 
 DAY = 86_400.0
 
@@ -46,9 +47,8 @@ class DailySyncs:
 
 @pytest.fixture
 def past(tmp_path: Path) -> Iterator[DailySyncs]:
-    people = Workspace(seed=1)
-    with LoopbackServer(ScimApp(people, token="t", switches=Switches())) as server:
-        yield DailySyncs(tmp_path, server.url, people)
+    with served(Workspace(seed=1), token="t") as here:
+        yield DailySyncs(tmp_path, here.url, here.workspace)
 
 
 def sound(path: Path) -> None:

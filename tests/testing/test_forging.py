@@ -10,7 +10,8 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
-from kit.cli import TOKEN, Home
+from kit.cli import Home
+from kit.served import TOKEN
 from kit.terminal import at_terminal
 
 from connector_core.cli.program import run

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from kit.crash import Doom, Victims, any_doom, applied, assert_whole, managed
-from kit.plan import TOKEN, UNSAFE, Office, csv_of, login, office
+from kit.plan import csv_of, login, office
+from kit.served import TOKEN, UNSAFE, ServedWorkspace
 from kit.sync import Script, Site, assert_sound, connect, dump, first, picture, users
 
 from connector_core.connectors.vault import FileVault
@@ -175,13 +176,13 @@ def changed(rng: random.Random, people: dict[str, str]) -> dict[str, str | None]
     return wanted | {f"new{n}@example.com": rng.choice(("viewer", "editor")) for n in range(rng.randint(1, 3))}
 
 
-def writes_of(served: Office) -> Any:
+def writes_of(served: ServedWorkspace) -> Any:
     """Counts, from now on, how often each write arrives."""
     begun = len(served.asked)
     return lambda: Counter(asked for asked in served.asked[begun:] if asked[0] in UNSAFE)
 
 
-def shown(db: Path, served: Office) -> dict[str | None, str | None]:
+def shown(db: Path, served: ServedWorkspace) -> dict[str | None, str | None]:
     rows = managed(db, served.url, token=TOKEN).access()
     return {row.user: row.role for row in rows if row.status != "disabled"}
 
