@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -48,6 +49,22 @@ def rfc3339(seconds: float) -> str:
     """Seconds since 1970 as ``2026-01-31T12:00:00.123Z``."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc_time(text: str | None) -> str | None:
+    """Return a time with an offset (RFC 3339) in UTC, with a ``Z``; None where it is no such time."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            return None
+        return text if _IN_UTC.fullmatch(text) else rfc3339(moment.timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+_IN_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 
 
 def within(seconds: float, call: Callable[[], T], cancel: threading.Event | None = None) -> T:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Status = Literal["enabled", "disabled", "pending", "unknown"]
+AccountType = Literal["human", "service", "system", "unknown"]
 OnRevoke = Literal["nothing", "falls_back", "removes_account", "refused"]
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
@@ -105,9 +106,16 @@ class ResourceType:
     grants: Literal["with_resource", "elsewhere"] = "elsewhere"
 
 
+_ACTIVITY = {"activity": True}  # of a field: a fact that changes without meaning for access
+
+
 @frozen(kw_only=True)
 class Resource:
     """One thing in the application.
+
+    Of an account: ``account_type``; ``manager``, the login or id of the account that it reports to; ``mfa``, whether it
+    signs in with a second factor; None where the application does not say. ``last_login`` and ``created_at`` are its
+    activity, RFC 3339 times with an offset: kept, but never a version and never a change; None leaves what was known.
 
     ``profile`` holds further facts worth keeping, JSON values by name; they count as content, so leave out what
     changes without meaning (time stamps, versions).
@@ -119,6 +127,11 @@ class Resource:
     login: str | None = None
     email: str | None = None
     status: Status = "unknown"
+    account_type: AccountType = "unknown"
+    manager: str | None = None
+    mfa: bool | None = None
+    last_login: str | None = field(default=None, metadata=_ACTIVITY)
+    created_at: str | None = field(default=None, metadata=_ACTIVITY)
     parent: Key | None = None
     profile: Mapping[str, Json] = Factory(dict)
 
@@ -131,6 +144,8 @@ class Resource:
 class Entitlement:
     """What can be held on a resource.
 
+    ``description`` says in a sentence, to a reviewer, what holding it allows. ``privileged`` is true where that is
+    power over the application itself, or over the access of other accounts.
     ``exclusive`` names a group of entitlements of which a principal holds at most one. ``paid`` is true where holding
     it costs money. ``on_revoke`` says what revoking does: ``nothing`` else, ``falls_back`` to ``falls_back_to``,
     ``removes_account``, or is ``refused``. ``note`` is shown before a write. ``expands`` is true where who holds it
@@ -140,6 +155,8 @@ class Entitlement:
     resource: Key
     slug: str
     name: str
+    description: str | None = None
+    privileged: bool = False
     exclusive: str | None = None
     paid: bool = False
     on_revoke: OnRevoke = "nothing"
@@ -369,7 +386,11 @@ class Picture:
 
 @frozen(kw_only=True)
 class AccessRow:
-    """One person and one thing held; a person without a known role is one row with ``role`` None."""
+    """One person and one thing held; a person without a known role is one row with ``role`` None.
+
+    ``role_name`` is the name of the role, group or other resource that it is held on. ``last_login`` is the last one
+    known: None in a picture of the past. It, ``mfa`` and ``manager`` are None where the application does not say.
+    """
 
     connection: str
     user_id: str
@@ -383,6 +404,12 @@ class AccessRow:
     via: str | None
     confirmed: bool
     since: str | None
+    role_name: str | None = None
+    entitlement_name: str | None = None
+    account_type: AccountType = "unknown"
+    last_login: str | None = None
+    mfa: bool | None = None
+    manager: str | None = None
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,8 @@
     database.py      opening: modes, pragmas, transactions
     lock.py          one sync or apply of a connection at a time
     schema.py        tables, as migrations
-    columns.py        a resource in columns: which there are, there and back
+    columns.py       a resource in columns: which there are, there and back
+    activity.py      what of a resource is kept apart from its versions
     views.py         public views, and the query for who has what
     restore.py       the state replaced by a backup
     backup.py        a copy of the file while it is in use

@@ -1,7 +1,7 @@
 """A resource in columns: one for each field of `Resource`, in the order of the class.
 
 Whatever holds resources - the picture, its history, what a sync has staged - has these columns, and everything that
-reads or writes them takes them from here.
+reads or writes them takes them from here. Fields that are activity are apart from them: see `activity`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
+from attrs import fields
+
 from connector_core.convert import compact
 from connector_core.model import Json, Key, Resource
 
 Value = str | int | None
 Fields = tuple[Value, ...]
 
-_TYPES = {name: hint for name, hint in get_type_hints(Resource).items() if name not in Key._fields}
+ACTIVITY = tuple(field.name for field in fields(Resource) if field.metadata.get("activity"))
+"""What is kept of a resource, and never compared with earlier versions: columns of the table ``activity``."""
+_TYPES = {name: hint for name, hint in get_type_hints(Resource).items() if name not in (*Key._fields, *ACTIVITY)}
 FIELDS = tuple(_TYPES)
 """The columns of what is kept of a resource and compared with earlier versions, besides its key."""
 COLUMNS = f"connection, type, id, {', '.join(FIELDS)}, began, since, login_key, email_key"
@@ -52,7 +56,23 @@ def _encoded(name: str, resources: Sequence[Resource]) -> Sequence[Value]:
         return _json_texts(values)
     if _is(_TYPES[name], Key):
         return [None if value is None else str(value) for value in values]
+    if _is(_TYPES[name], bool):  # as SQLite has it
+        return [None if value is None else int(value) for value in values]
     return values
+
+
+def as_text(name: str, value: Value) -> Value:
+    """Return a value of a column as the log of changes shows it: true and false in words."""
+    return _WORDS.get(value, value) if _is(_TYPES[name], bool) else value
+
+
+def as_text_sql(name: str, column: str) -> str:
+    """Return the same as SQL, for a ``column`` such as ``r.mfa``."""
+    words = " ".join(f"WHEN {number} THEN '{word}'" for number, word in _WORDS.items())
+    return f"CASE {column} {words} END" if _is(_TYPES[name], bool) else column
+
+
+_WORDS: dict[Value, str] = {1: "true", 0: "false"}
 
 
 def _decoded(type: Any, value: Any) -> Any:

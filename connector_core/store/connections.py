@@ -184,6 +184,11 @@ def head(db: sqlite3.Connection, connection: int) -> int | None:
     return event
 
 
+_DEFINED = ("name", "description", "privileged", "exclusive", "paid", "expands")
+ENTITLEMENT_COLUMNS = ", ".join(_DEFINED)
+"""What is kept of an entitlement besides its key: fields of the class and columns alike."""
+
+
 class EntitlementRows(dict[EntitlementKey, int]):
     """Row numbers of entitlements, added where there is none yet: a grant refers to its entitlement by number."""
 
@@ -202,16 +207,14 @@ class EntitlementRows(dict[EntitlementKey, int]):
 
     def define(self, entitlements: tuple[Entitlement, ...], sync: int | None = None) -> None:
         """Store what these entitlements are: at once, or as read in ``sync``, to be published with it."""
-        rows = [(e.name, e.exclusive, e.paid, e.expands, self[e.key], sync) for e in entitlements]
+        rows = [(*(getattr(e, name) for name in _DEFINED), self[e.key], sync) for e in entitlements]
         if sync is None:
-            update = "UPDATE entitlements SET name = ?, exclusive = ?, paid = ?, expands = ? WHERE id = ?"
+            update = f"UPDATE entitlements SET {', '.join(f'{name} = ?' for name in _DEFINED)} WHERE id = ?"
             self._db.executemany(update, [row[:-1] for row in rows])
         else:
-            self._db.executemany(
-                "INSERT OR REPLACE INTO staged_entitlements (name, exclusive, paid, expands, entitlement, sync) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            columns = f"{ENTITLEMENT_COLUMNS}, entitlement, sync"
+            marks = ", ".join("?" * (len(_DEFINED) + 2))
+            self._db.executemany(f"INSERT OR REPLACE INTO staged_entitlements ({columns}) VALUES ({marks})", rows)
 
     def __missing__(self, key: EntitlementKey) -> int:
         """Another process may have added it meanwhile: operations go ahead during a sync."""

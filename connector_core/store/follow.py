@@ -9,7 +9,8 @@ from attrs import frozen
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import Entitlement, EntitlementKey, Key, Resource
-from connector_core.store.columns import COLUMNS, FIELDS, Fields, Value, name_keys, resource_of, values_of
+from connector_core.store.activity import keep_activity
+from connector_core.store.columns import COLUMNS, FIELDS, Fields, Value, as_text, name_keys, resource_of, values_of
 from connector_core.store.connections import EntitlementRows, new_number, publish_event
 from connector_core.store.rows import HELD_NOW
 
@@ -47,6 +48,7 @@ class Follower:
         self._entitlements.reload()  # a sync may have added some meanwhile
         self._touch(now.key)
         self._resource(event, now)
+        keep_activity(self._db, self._connection, now.key, now.resource)
         self._grants(event, now, operation)
         self._db.execute(f"UPDATE resources SET held = {HELD_NOW} {_RESOURCE}", (self._connection, *now.key))
         return event
@@ -113,7 +115,7 @@ class Follower:
             return
         for name, value in zip(FIELDS, after, strict=True):
             if before[name] != value:
-                self._log(event, key, login, "changed", name, before[name], value)
+                self._log(event, key, login, "changed", name, as_text(name, before[name]), as_text(name, value))
 
     def _grants(self, event: int, now: AccountSnapshot, operation: int) -> None:
         before = self.held(now.key)

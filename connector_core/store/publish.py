@@ -10,8 +10,9 @@ import sqlite3
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.model import ChangeCounts
-from connector_core.store.columns import COLUMNS, FIELDS, name_keys
-from connector_core.store.connections import publish_event
+from connector_core.store.activity import PUBLISH_ACTIVITY
+from connector_core.store.columns import COLUMNS, FIELDS, as_text_sql, name_keys
+from connector_core.store.connections import ENTITLEMENT_COLUMNS, publish_event
 from connector_core.store.endings import ANY_GRANTS, SOURCE_GAVE
 from connector_core.store.rows import HELD_NOW
 from connector_core.store.runs import discard_staged
@@ -39,6 +40,7 @@ class Publisher:
             self._log_grants()
         self._move_grants()
         self._move_resources()
+        self._run(*PUBLISH_ACTIVITY)
         self._run(
             "UPDATE connections SET address = (SELECT address FROM sync_runs WHERE id = :sync), "
             "baseline = coalesce(baseline, :event) WHERE id = :connection",
@@ -64,7 +66,8 @@ class Publisher:
             f"{_LOG} SELECT :connection, :event, 'removed', r.type, r.id, r.login, {_WHAT.format('r')}, "
             f"{_LABEL.format('r')}, NULL FROM temp.gone s JOIN {_SAME}",
             *(
-                f"{_LOG} SELECT :connection, :event, 'changed', s.type, s.id, s.login, '{field}', r.{field}, s.{field} "
+                f"{_LOG} SELECT :connection, :event, 'changed', s.type, s.id, s.login, '{field}', "
+                f"{as_text_sql(field, f'r.{field}')}, {as_text_sql(field, f's.{field}')} "
                 f"FROM temp.coming s JOIN {_SAME} WHERE r.{field} IS NOT s.{field}"
                 for field in FIELDS
             ),
@@ -156,9 +159,9 @@ def _columns(alias: str, names: str) -> str:
     return ", ".join(f"{alias}.{name}" for name in names.split(", "))
 
 
-_DEFINE = """
-UPDATE entitlements SET (name, exclusive, paid, expands) = (
-    SELECT name, exclusive, paid, expands FROM staged_entitlements s WHERE s.sync = :sync AND s.entitlement = id)
+_DEFINE = f"""
+UPDATE entitlements SET ({ENTITLEMENT_COLUMNS}) = (
+    SELECT {ENTITLEMENT_COLUMNS} FROM staged_entitlements s WHERE s.sync = :sync AND s.entitlement = id)
 WHERE id IN (SELECT entitlement FROM staged_entitlements WHERE sync = :sync)
 """
 _LISTED = "NOT s.whole AND s.stream <> '*'"  # a read by id says nothing about which stream gives a grant

@@ -27,7 +27,7 @@ from connector_core.model import (
 from connector_core.names import ambiguous, entitlements_named
 from connector_core.store.changes import changes_where
 from connector_core.store.columns import COLUMNS
-from connector_core.store.connections import ConnectionRef, find_connection, head
+from connector_core.store.connections import ENTITLEMENT_COLUMNS, ConnectionRef, find_connection, head
 from connector_core.store.logs import lines
 from connector_core.store.naming import AccountNames
 from connector_core.store.runs import sync_info
@@ -154,11 +154,12 @@ class Reader:
 
     def entitlements(self) -> tuple[Entitlement, ...]:
         """What can be held, as far as the picture knows: neither ``note`` nor what revoking does."""
-        query = "SELECT type, resource_id, slug, name, exclusive, paid, expands FROM entitlements WHERE connection = ?"
+        query = f"SELECT type, resource_id, slug, {ENTITLEMENT_COLUMNS} FROM entitlements WHERE connection = ?"
         return tuple(
             Entitlement(
-                resource=Key(r["type"], r["resource_id"]), slug=r["slug"], name=r["name"], exclusive=r["exclusive"],
-                paid=bool(r["paid"]), expands=bool(r["expands"]),
+                resource=Key(r["type"], r["resource_id"]), slug=r["slug"], name=r["name"], description=r["description"],
+                privileged=bool(r["privileged"]), exclusive=r["exclusive"], paid=bool(r["paid"]),
+                expands=bool(r["expands"]),
             )
             for r in self.db.execute(query, (self.id,))
         )  # fmt: skip
@@ -172,9 +173,11 @@ class Reader:
         query = access_query(seed, past=at is not None) + _CHOSEN
         names = {"connection": self.id, "at": at, "keys": keys, "roles": roles}
         rows = self.db.execute(query, names)
-        return tuple(
-            AccessRow(**{**dict(row), "connection": self.name, "confirmed": bool(row["confirmed"])}) for row in rows
-        )
+        return tuple(self._access_row(row) for row in rows)
+
+    def _access_row(self, row: sqlite3.Row) -> AccessRow:
+        mfa = None if row["mfa"] is None else bool(row["mfa"])
+        return AccessRow(**{**dict(row), "connection": self.name, "confirmed": bool(row["confirmed"]), "mfa": mfa})
 
     def account_named(self, user: str, at: int | None = None) -> Key:
         """Return the account that ``user`` names: a login, an id, ``type:id``, or an e-mail (`connector_core.names`).

@@ -118,7 +118,8 @@ def discard_staged(db: sqlite3.Connection, connection: int) -> None:
 
 
 _STAGED = (
-    "staged", "staged_same", "staged_grants", "staged_entitlements", "staged_unknown", "also_listed", "frontier",
+    "staged", "staged_same", "staged_activity", "staged_grants", "staged_entitlements", "staged_unknown",
+    "also_listed", "frontier",
 )  # fmt: skip
 
 

@@ -404,6 +404,37 @@ def m012_protected(db: Database) -> None:
     _run(db, _PROTECTED)
 
 
+_VALUES = """
+ALTER TABLE resources ADD COLUMN account_type TEXT NOT NULL DEFAULT 'unknown';
+ALTER TABLE resources ADD COLUMN manager TEXT;
+ALTER TABLE resources ADD COLUMN mfa INTEGER;
+ALTER TABLE resource_history ADD COLUMN account_type TEXT NOT NULL DEFAULT 'unknown';
+ALTER TABLE resource_history ADD COLUMN manager TEXT;
+ALTER TABLE resource_history ADD COLUMN mfa INTEGER;
+ALTER TABLE staged ADD COLUMN account_type TEXT DEFAULT 'unknown';
+ALTER TABLE staged ADD COLUMN manager TEXT;
+ALTER TABLE staged ADD COLUMN mfa INTEGER;
+ALTER TABLE entitlements ADD COLUMN description TEXT;
+ALTER TABLE entitlements ADD COLUMN privileged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE staged_entitlements ADD COLUMN description TEXT;
+ALTER TABLE staged_entitlements ADD COLUMN privileged INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE activity (     -- what changes without meaning for access: the current value alone, never a change
+    connection INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL, last_login TEXT, created_at TEXT,
+    PRIMARY KEY (connection, type, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE staged_activity (  -- only what differs from `activity`
+    sync INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL, last_login TEXT, created_at TEXT,
+    PRIMARY KEY (sync, type, id)
+) STRICT, WITHOUT ROWID
+"""
+
+
+@_step
+def m013_values(db: Database) -> None:
+    """What accounts and entitlements say of themselves; what is activity apart from their versions."""
+    _run(db, _VALUES)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

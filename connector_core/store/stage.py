@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import count, islice
 
 from connector_core.model import EntitlementKey, Key, Page
+from connector_core.store.activity import stage_activity
 from connector_core.store.columns import FIELDS
 from connector_core.store.connections import EntitlementRows
 from connector_core.store.rows import (
@@ -51,6 +52,7 @@ class PageStage:
         """Stage a page's rows and grants; how many resources, and how many other grants, this reading had not yet."""
         fresh = self._stage_rejected(page, origin)
         self._stage_unknown(page, origin)
+        stage_activity(self._db, self._connection, self._sync, page.resources)
         held, others = given(page, self._entitlements)
         unknown = {name for name in page.unknown if isinstance(name, Key)}
         for type, fields in fields_by_type(page.resources).items():

@@ -17,11 +17,13 @@ def access_query(seed: str, *, past: bool = False) -> str:
     """
     if not past:
         steps = _STEP.format(table="grants", when="")
-        return _ACCESS.format(seed=seed, steps=steps, past="", resources="resources", grants="grants")
+        now = {"resources": "resources", "held_on": "resources", "grants": "grants", "last_login": "y.last_login"}
+        return _ACCESS.format(seed=seed, steps=steps, past="", activity=_ACTIVITY, **now)
     tables = {name: "\n    UNION ALL ".join(_versions(query, kind)) for name, kind, query in _PAST_TABLES}
     past_tables = "".join(f", {name} AS MATERIALIZED (\n    {query}\n)" for name, query in tables.items())
     steps = "\n".join(_versions(_STEP, "grant"))
-    return _ACCESS.format(seed=seed, steps=steps, past=past_tables, resources="past_resources", grants="past_grants")
+    then = {"resources": "past_resources", "held_on": "past_held_on", "grants": "past_grants", "last_login": "NULL"}
+    return _ACCESS.format(seed=seed, steps=steps, past=past_tables, activity="", **then)
 
 
 def _versions(query: str, kind: str) -> list[str]:
@@ -51,14 +53,17 @@ _ACCESS = """WITH RECURSIVE reach (connection, type, id, via_type, via_id) AS (
 SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status,
     n.type AS resource_type, n.resource_id AS role, n.slug AS entitlement,
     CASE WHEN (h.via_type, h.via_id) <> (r.type, r.id) THEN h.via_type || ':' || h.via_id END AS via,
-    coalesce(g.confirmed, 1) AS confirmed, e.at AS since
+    coalesce(g.confirmed, 1) AS confirmed, e.at AS since, o.name AS role_name, n.name AS entitlement_name,
+    r.account_type, {last_login} AS last_login, r.mfa, r.manager
 FROM reach h
 JOIN {resources} r ON r.connection = h.connection AND r.type = h.type AND r.id = h.id
 JOIN connections c ON c.id = r.connection
 LEFT JOIN {grants} g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
 LEFT JOIN entitlements n ON n.id = g.entitlement
-LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began)
+LEFT JOIN {held_on} o ON o.connection = n.connection AND o.type = n.type AND o.id = n.resource_id
+LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began){activity}
 WHERE (n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id))"""
+_ACTIVITY = "\nLEFT JOIN activity y ON y.connection = r.connection AND y.type = r.type AND y.id = r.id"
 # CROSS JOIN: from each account to what it holds; the other way round, each would be compared with all there is.
 _STEP = """  UNION
     SELECT h.connection, h.type, h.id, n.type, n.resource_id FROM reach h
@@ -69,7 +74,8 @@ _STEP = """  UNION
 _PAST_TABLES = (
     (
         "past_resources", "resource",
-        "SELECT g.connection, g.type, g.id, g.login, g.name, g.email, g.status, g.began, g.since\n"
+        "SELECT g.connection, g.type, g.id, g.login, g.name, g.email, g.status, g.account_type, g.mfa, g.manager, "
+        "g.began, g.since\n"
         "    FROM (SELECT DISTINCT connection, type, id FROM reach) k CROSS JOIN {table} g\n"
         "    ON g.connection = k.connection AND g.type = k.type AND g.id = k.id{when}",
     ),
@@ -79,6 +85,12 @@ _PAST_TABLES = (
         "    FROM (SELECT DISTINCT connection, via_type, via_id FROM reach) k CROSS JOIN {table} g\n"
         "    ON g.connection = k.connection AND g.principal_type = k.via_type AND g.principal_id = k.via_id{when}",
     ),
+    (
+        "past_held_on", "resource",
+        "SELECT g.connection, g.type, g.id, g.name FROM (SELECT DISTINCT n.connection, n.type, n.resource_id\n"
+        "    FROM past_grants p JOIN entitlements n ON n.id = p.entitlement) k CROSS JOIN {table} g\n"
+        "    ON g.connection = k.connection AND g.type = k.type AND g.id = k.resource_id{when}",
+    ),
 )  # fmt: skip
 
 _VIEWS = {
@@ -87,10 +99,12 @@ _VIEWS = {
         "    JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account"
     ),
     "accounts": """\
-SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status, r.profile, e.at AS since
+SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status, r.profile, e.at AS since,
+    r.type AS resource_type, r.account_type, y.last_login, y.created_at, r.mfa, r.manager
 FROM resources r JOIN connections c ON c.id = r.connection
 JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account
-JOIN events e ON e.id = coalesce(r.since, r.began)""",
+JOIN events e ON e.id = coalesce(r.since, r.began)
+LEFT JOIN activity y ON y.connection = r.connection AND y.type = r.type AND y.id = r.id""",
     "changes": """\
 SELECT c.name AS connection, s.id AS sync, j.id AS operation, e.at, l.kind,
     l.resource_id AS user_id, l.login AS user, l.what, l.before, l.after, j.who AS requested_by, j.reason

@@ -17,8 +17,8 @@ from connector_core.store.database import open_writer
 ROOT = Path(__file__).parents[2]
 GROUPS = {
     "Connections and events": "connections events resource_types entitlements",
-    "The picture and its history": "resources resource_history grants grant_history change_log touched",
-    "A running sync": "sync_runs frontier staged staged_same "
+    "The picture and its history": "resources resource_history activity grants grant_history change_log touched",
+    "A running sync": "sync_runs frontier staged staged_same staged_activity "
     "staged_grants staged_entitlements staged_unknown also_listed losses held_removals",
     "Operations and logs": "journal applies protected_accounts logs witnessed",
 }

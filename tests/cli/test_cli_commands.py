@@ -189,7 +189,8 @@ def test_access_as_json(synced: Home) -> None:
     assert {k: v for k, v in row.items() if k not in ("since", "user_id")} == {
         "connection": "whimsical", "user": "eve@example.com", "name": "Eve 夏", "email": "eve@example.com",
         "status": "enabled", "resource_type": "role", "role": "editor", "entitlement": "assigned", "via": None,
-        "confirmed": True,
+        "confirmed": True, "role_name": "Editor", "entitlement_name": "Editor", "account_type": "unknown",
+        "last_login": None, "mfa": None, "manager": None,
     }  # fmt: skip
 
 
