@@ -56,8 +56,8 @@ class Step:
             raise ValueError(f"{self.kind} needs a user_id")
         if self.kind in ("grant", "revoke") and self.role is None:
             raise ValueError(f"{self.kind} needs a role")
-        if self.user_id is not None and not self.login:
-            raise ValueError("a step with a user_id needs its login")
+        if self.user_id is not None and (not self.login or self.user != shown(self.login, self.user_id)):
+            raise ValueError("a step shows the login of its user_id, as user")  # what is reviewed is what is done
 
 
 @frozen(kw_only=True)
@@ -144,21 +144,31 @@ class Limits:
 
     def check_numbers(self, plan: Plan) -> None:
         """As `check`, where it is not known yet how many accounts there are."""
-        taken, unknown = plan.upgrades, plan.unknown_seats
-        seats = f"takes {taken} paid seats" + (f" and may take {unknown} more" if unknown else "")
+        removals, downgrades, seats = plan.removals, plan.downgrades, plan.upgrades + plan.unknown_seats
+        unknown = f" and may take {plan.unknown_seats} more" if plan.unknown_seats else ""
+        taken = f"takes {_counted(plan.upgrades, 'paid seat')}{unknown}"
         for count, most, usual, what, switch in (
-            (plan.removals, self.max_removals, self.removals, f"removes {plan.removals} accounts", "--max-removals"),
-            (taken + unknown, self.max_upgrades, self.upgrades, seats, "--max-upgrades"),
-            (plan.downgrades, self.max_downgrades, self.downgrades, f"downgrades {plan.downgrades} accounts",
+            (removals, self.max_removals, self.removals, f"removes {_counted(removals, 'account')}", "--max-removals"),
+            (seats, self.max_upgrades, self.upgrades, taken, "--max-upgrades"),
+            (downgrades, self.max_downgrades, self.downgrades, f"downgrades {_counted(downgrades, 'account')}",
              "--max-downgrades"),
         ):  # fmt: skip
             if count > (usual if most is None else most):
                 raise _too_much(what, switch, count)
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _too_much(what: str, switch: str, count: int) -> GuardRefused:
     hint = f"{switch} {count} allows it, if that is meant"
     return GuardRefused(f"the plan {what}; nothing was changed", hint=hint, guard="plan_limit")
+
+
+def shown(login: str, id: str) -> str:
+    """Return an account's name as a plan and a terminal show it."""
+    return login if login.isprintable() else id
 
 
 def names(held: Iterable[EntitlementKey]) -> str:

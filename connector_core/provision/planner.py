@@ -11,7 +11,7 @@ from connector_core.model import Entitlement, EntitlementKey
 from connector_core.names import is_same
 from connector_core.provision.matching import Account, Held, Matching, accounts_in
 from connector_core.provision.people_file import Wanted, wrong_lines
-from connector_core.provision.plan import Effect, PlanKind, Step, names
+from connector_core.provision.plan import Effect, PlanKind, Step, names, shown
 from connector_core.provision.undo import Past, left_alone
 
 __all__ = ["Account", "Comparison", "Past", "Planner", "accounts_in"]
@@ -25,11 +25,6 @@ class Comparison:
     kept: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()
     unchanged: int = 0  # lines of the file that take no step
-
-
-def _shown(account: Account) -> str:
-    """Its name as a file and a terminal show it."""
-    return account.login if account.login.isprintable() else account.id
 
 
 @frozen
@@ -117,7 +112,7 @@ class Planner:
         return self._matching.by_id.get(was.user_id), others
 
     def _was_removed(self, was: Past) -> bool:
-        """Whether the plan took the account of somebody who was there."""
+        """Whether the plan removed the account, which was there and enabled."""
         if was.granted is not None or was.revoked is None:
             return was.granted is None
         entitlement = self._entitlement(was.revoked)
@@ -147,8 +142,8 @@ class Planner:
         if account is None or (not account.enabled and person.role is None):
             return self._weighed(
                 Step(
-                    kind="create_account", user=person.login if account is None else _shown(account), role=person.role,
-                    user_id=account.id if account else None, login=account.login if account else None,
+                    kind="create_account", user=person.login if account is None else shown(account.login, account.id),
+                    user_id=account.id if account else None, login=account.login if account else None, role=person.role,
                     given_name=person.given_name, family_name=person.family_name,
                 )
             )  # fmt: skip
@@ -161,9 +156,11 @@ class Planner:
 
     def _step(self, kind: PlanKind, account: Account, role: EntitlementKey | None = None) -> Step:
         before = tuple(sorted(account.held)) if account.enabled else None
-        return self._weighed(
-            Step(kind=kind, user=_shown(account), user_id=account.id, login=account.login, role=role, before=before)
-        )
+        step = Step(
+            kind=kind, user=shown(account.login, account.id), user_id=account.id, login=account.login, role=role,
+            before=before,
+        )  # fmt: skip
+        return self._weighed(step)
 
     def _guarded(self, steps: Iterable[Step], warnings: list[str], include_protected: bool) -> Comparison:
         """Protected accounts keep what they have."""

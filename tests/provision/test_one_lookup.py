@@ -75,7 +75,7 @@ def test_a_change_is_one_lookup_and_one_announcement(desk: Desk, change: Any) ->
 
 
 def test_nothing_is_planned_where_it_is_so_already_or_refused(desk: Desk) -> None:
-    """Nobody is told what something costs that is not done."""
+    """What is not done costs nothing, and nothing is said of it."""
     planned: list[Operation] = []
     assert desk.connection.grant("viewer", BOB, on_planned=planned.append).outcome == "unchanged"
     protected = connect(desk.served, Path(desk.connection._path).parent, protected=[ADA])

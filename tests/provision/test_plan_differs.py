@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -102,7 +104,7 @@ def test_nothing_is_written_where_two_people_swapped_their_logins(tmp_path: Path
 
 
 def test_a_login_that_another_account_has_now_is_left_alone(tmp_path: Path) -> None:
-    """A removal of an account that is gone is not done while somebody else has its login."""
+    """A removal of an account that is gone is not done while another account has its login."""
     with office(STAFF) as served:
         plan = planned(served, tmp_path, {BOB: "", CYD: "", DAN: ""}, prune=True)
         served.workspace.remove(served.id(ADA))
@@ -119,6 +121,21 @@ def test_the_same_login_in_other_letters_is_no_difference(tmp_path: Path) -> Non
         rename(served, ADA, "Ada@Example.COM")
         report = connect(served, tmp_path).apply(plan)
         assert report.count("changed") == 2
+
+
+def test_what_is_reviewed_is_what_is_done(tmp_path: Path) -> None:
+    """A file that shows one name and would remove the account of another is no plan, whatever its digest says."""
+    with office(STAFF) as served:
+        plan = planned(served, tmp_path, {BOB: "", CYD: "", DAN: ""}, prune=True)
+        path = tmp_path / "plan.json"
+        write_plan(plan, path)
+        document = json.loads(path.read_text())
+        for forged in ({"user": "left@example.com"}, {"login": "left@example.com"}, {"login": None}, {"login": ""}):
+            altered = {**document, "steps": [{**document["steps"][0], **forged}], "digest": ""}
+            text = json.dumps(altered, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+            path.write_text(json.dumps({**altered, "digest": hashlib.sha256(text.encode()).hexdigest()}))
+            with pytest.raises(UsageError, match="shows the login of its user_id"):
+                read_plan(path)
 
 
 # -- between the listing and a step ----------------------------------------------------------------------------
@@ -218,7 +235,7 @@ def test_a_disabled_account_comes_back_under_the_id_of_the_plan_alone(tmp_path: 
 
 
 def test_a_plan_of_the_format_before_is_refused_in_words(tmp_path: Path) -> None:
-    """It names no logins, so that nobody could tell whom it was made for."""
+    """It names no logins, so that no one could tell whom it was made for."""
     path = tmp_path / "plan.json"
     path.write_text('{"format_version": 1, "steps": []}')
     with pytest.raises(UsageError, match="by an earlier version") as caught:
@@ -303,7 +320,7 @@ any_meddling = settings(
 
 
 def test_a_plan_writes_to_the_accounts_alone_that_it_was_made_for() -> None:
-    """Whoever is renamed, swapped, removed or made again between plan, apply and undo: no other account is touched."""
+    """Renames, swaps, removals and new accounts between plan, apply and undo: no other account is touched."""
     any_meddling()
 
 
@@ -313,7 +330,9 @@ def test_the_property_finds_a_plan_that_takes_ids_alone(monkeypatch: pytest.Monk
 
     def by_id(self: Planner, step: Step, came_back: Callable[[str], bool]) -> str | None:
         account = next((a for a in self.accounts if a.id == step.user_id), None)
-        return difference(self, step if account is None else evolve(step, login=account.login), came_back)
+        return difference(
+            self, step if account is None else evolve(step, user=account.login, login=account.login), came_back
+        )
 
     monkeypatch.setattr(Planner, "difference", by_id)
     monkeypatch.setattr(Provisioner, "_require_same_account", lambda self, wish, found: None)

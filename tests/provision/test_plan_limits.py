@@ -116,7 +116,7 @@ def test_a_seat_on_which_the_application_decides_counts_as_taken(tmp_path: Path)
         plan = connect(served, tmp_path).plan(csv_of(tmp_path, {**wanted, login(1): "editor"}))
         assert (plan.upgrades, plan.unknown_seats) == (1, 10)
         error = refused(lambda: connect(served, tmp_path).apply(plan))
-        assert error.message == "the plan takes 1 paid seats and may take 10 more; nothing was changed"
+        assert error.message == "the plan takes 1 paid seat and may take 10 more; nothing was changed"
         assert error.hint == "--max-upgrades 11 allows it, if that is meant"
         assert served.writes() == 0
         assert connect(served, tmp_path).apply(plan, limits=Limits(max_upgrades=11)).status == "complete"

@@ -73,7 +73,7 @@ def test_without_a_later_decision_all_of_it_is_taken_back(tmp_path: Path) -> Non
 def test_who_left_or_is_another_account_since_is_left_alone(
     tmp_path: Path, since: Callable[[ServedWorkspace], None], left_alone: str
 ) -> None:
-    """Left, disabled, made again or renamed: nobody comes back, and nobody goes, by a decision of long ago."""
+    """Left, disabled, made again or renamed: none comes back, and none is removed, by a decision of long ago."""
     with office(STAFF) as served:
         connection = carried_out(served, tmp_path)
         since(served)
