@@ -101,16 +101,19 @@ def apply(
     limits = Limits(max_removals=max_removals, max_upgrades=max_upgrades, max_downgrades=max_downgrades)
     if not options.json:
         _print_plan(wanted)
-    limits.check_numbers(wanted)
-    if wanted.steps and not yes:
-        _confirm(options, wanted)
+    agreed = yes or not wanted.steps or _confirmed(options, wanted, limits)
+    terms["confirm"] = lambda question: agreed  # what is refused, the host writes into the journal
     return _finish(options, *_carry_out(options, wanted, limits, terms))
 
 
-def _confirm(options: Options, wanted: Plan) -> None:
+def _confirmed(options: Options, wanted: Plan, limits: Limits) -> bool:
+    """Ask a person. A plan that is over a limit is refused whatever the answer, and not asked about."""
+    try:
+        limits.check_numbers(wanted)
+    except GuardRefused:
+        return False
     ask = confirmation(options)
-    if ask is None or not ask(f"This carries out {plural(len(wanted.steps), 'step')} on {wanted.connection}."):
-        raise GuardRefused("the plan was not confirmed; nothing was changed", hint="--yes confirms it")
+    return ask is not None and ask(f"This carries out {plural(len(wanted.steps), 'step')} on {wanted.connection}.")
 
 
 def _carry_out(options: Options, wanted: Plan, limits: Limits, terms: Any) -> tuple[ApplyReport, int]:

@@ -196,14 +196,16 @@ class Connection(Record):
         :param limits: how much the plan may do; judged by the accounts that are there now.
         :param on_line: told each step when it is done.
         :raises GuardRefused: a limit, a protected account, an account that is no longer as planned, another connection,
-            or a plan that was carried out in full before.
+            a plan that was carried out in full before, or one that ``confirm`` was asked about and did not confirm.
         :raises IncompleteError: the listing could not be read in full.
         """
+        from connector_core.host.plans import require_confirmed
         from connector_core.provision.plan import Limits
 
         with self._keeping_refusals("apply", terms):
             limits = limits or Limits()
             limits.check_numbers(plan)
+            require_confirmed(plan, terms)
             return self._apply(plan, limits, on_line, on_progress, terms)
 
     def _apply(

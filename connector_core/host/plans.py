@@ -17,6 +17,7 @@ from connector_core.model import SyncReport
 from connector_core.provision.apply import ApplyReport, Line, carry_out, look_over
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.guards import protection_of
+from connector_core.provision.options import ChangeOptions
 from connector_core.provision.people_file import read_people
 from connector_core.provision.plan import Limits, Plan
 from connector_core.provision.planner import Planner, accounts_in
@@ -44,6 +45,20 @@ def require_complete(report: SyncReport) -> None:
         )
         error.report = report
         raise error
+
+
+def require_confirmed(plan: Plan, terms: ChangeOptions) -> None:
+    """Ask about the plan, where ``confirm`` is given and ``yes`` does not say it already.
+
+    :raises GuardRefused: it was not confirmed.
+    """
+    confirm = terms.get("confirm")
+    if confirm is None or terms.get("yes") or not plan.steps:
+        return
+    if not confirm(f"This carries out {len(plan.steps)} steps on {plan.connection}."):
+        raise GuardRefused(
+            "the plan was not confirmed; nothing was changed", hint="--yes confirms it", guard="confirmation"
+        )
 
 
 def planner(session: Session, reader: Reader) -> Planner:

@@ -191,3 +191,25 @@ def test_no_cell_of_a_table_is_longer_than_200_letters(home: Home) -> None:
     assert name[:199] + "…" in out
     assert name[:201] not in out
     assert home("access", "whimsical", "--json").document["access"][0]["name"] == name
+
+
+# -- what is removed -------------------------------------------------------------------------------------------
+
+
+def test_status_forgets_a_connection_that_was_removed(home: Home) -> None:
+    """A connection that failed and was removed needs no person any more; one that stays does."""
+    folder = home.folder / "configured"
+    folder.mkdir(mode=0o700)
+    (folder / "token").write_text("a-token-of-nowhere")
+    table = 'connector = "whimsical"\nbase_url = "http://127.0.0.1:9"\ntoken = { file = "token" }\n'
+    (folder / "core.toml").write_text(f"[connections.whimsical]\n{table}[connections.second]\n{table}")
+    for file in folder.iterdir():
+        file.chmod(0o600)
+    home.environ["CONNECTOR_CORE_CONFIG"] = str(folder / "core.toml")
+    for name in ("whimsical", "second"):
+        assert home("run", name).code == 5
+        assert home("status", name).code == 6
+    assert home("remove", "whimsical", "--yes").code == 0
+    assert [row["connection"] for row in home("status", "--json").document["connections"]] == ["second"]
+    assert home("remove", "second", "--yes").code == 0
+    assert home("status", "--json").document == {"format_version": 1, "ok": True, "connections": []}

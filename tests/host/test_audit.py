@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from kit.cli import Home, workspace
+from kit.pages import ROOT, first_cells, section
 from kit.provision import ADA, BOB, Scene, scene
 
 from connector_core.errors import GuardRefused
@@ -121,6 +123,27 @@ def test_a_refused_plan_is_in_the_journal(here: Scene, tmp_path: Path, listener:
     assert listener.heard == [row]
 
 
+def test_a_plan_that_was_not_confirmed_is_in_the_journal(tmp_path: Path) -> None:
+    """On the command line, too; and a plan over a limit is refused without a question."""
+    home = Home(tmp_path)
+    people = tmp_path / "people.csv"
+    people.write_text("email,role\np001@example.com,editor\n")
+    with workspace(1) as served:
+        home.connect(served.url, managed="true")
+        assert home("plan", "whimsical", str(people), "-o", "plan.json").code == 0
+        refused = home("apply", "plan.json", "--reason", "T-4")
+        assert (refused.code, refused.err.splitlines()[-2:]) == (
+            8, ["error: the plan was not confirmed; nothing was changed", "hint: --yes confirms it"],
+        )  # fmt: skip
+        assert home("apply", "plan.json", "--max-upgrades", "0").code == 8
+        assert home("apply", "plan.json", "--yes").code == 0
+    rows = home("operations", "whimsical", "--json").document["operations"]
+    assert [(r["kind"], r["state"], r["guard"], r["reason"]) for r in rows] == [
+        ("grant", "done", None, None), ("apply", "refused", "plan_limit", None),
+        ("apply", "refused", "confirmation", "T-4"),
+    ]  # fmt: skip
+
+
 def test_a_refusal_that_cannot_be_kept_is_a_refusal_all_the_same(here: Scene) -> None:
     """Where the journal cannot be written, the guard still refuses, and says so."""
     here.managed = False
@@ -178,3 +201,14 @@ def test_set_up_by_another_person_names_them(here: Scene) -> None:
     """A console says who is signed in."""
     (row,) = audit(here).setup([SetupChange(setting="owner", after="it@example.com")], who="carol@console")
     assert row.requested_by == "carol@console"
+
+
+# -- the page --------------------------------------------------------------------------------------------------
+
+
+def test_every_guard_is_explained() -> None:
+    """Each name that the journal may hold in ``guard`` is in the table of docs/changing-access.md, and no other."""
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "connector_core").rglob("*.py"))
+    named = set(re.findall(r'\bguard(?:: str)? ?= ?"(\w+)"', sources))
+    cells = first_cells(section("docs/changing-access.md", "Who asked, and what was refused"))
+    assert {name for cell in cells for name in re.findall(r"\w+", cell)} == named
