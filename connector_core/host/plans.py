@@ -14,12 +14,13 @@ from connector_core.connectors.session import Session
 from connector_core.convert import to_json
 from connector_core.errors import GuardRefused, IncompleteError
 from connector_core.model import SyncReport
+from connector_core.names import normalized
 from connector_core.provision.apply import ApplyReport, Line, carry_out, look_over
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.guards import protection_of
 from connector_core.provision.options import ChangeOptions
 from connector_core.provision.people_file import read_people
-from connector_core.provision.plan import Limits, Plan
+from connector_core.provision.plan import Limits, Plan, Step
 from connector_core.provision.planner import Planner, accounts_in
 from connector_core.provision.requests import named
 from connector_core.provision.undo import pasts
@@ -129,7 +130,10 @@ def apply_plan(
     """
     with exclusive(path, engine.journal.db, config.ref, engine.clock):
         require_not_carried_out(plan, engine.journal)  # by another process, since this one asked
-        look_over(plan, planner(engine.session, reader), limits, engine, partial(_came_back, reader, plan))
+        look_over(
+            plan, planner(engine.session, reader), limits, engine, partial(_came_back, reader, plan),
+            _done_before(plan, engine.journal),
+        )  # fmt: skip
         id = engine.journal.begin_apply(plan.digest, to_json(plan), engine.asked)
         status = "interrupted"
         try:
@@ -138,6 +142,16 @@ def apply_plan(
             return report
         finally:
             engine.journal.finish_apply(id, status)
+
+
+def _done_before(plan: Plan, journal: Journal) -> Callable[[Step], int | None]:
+    """By which operation an earlier apply carried out a step; not of a created account that was given no id."""
+    done: dict[tuple[str, str], int | None] = {}
+    for operation in journal.done_by(plan.digest):
+        if operation.user_id is not None:
+            done[operation.kind, operation.user_id] = operation.id
+            done[operation.kind, normalized(operation.user or "")] = operation.id
+    return lambda step: done.get((step.kind, step.user_id or normalized(step.user)))
 
 
 def _came_back(reader: Reader, plan: Plan, id: str) -> bool:

@@ -61,13 +61,15 @@ class ApplyReport:
 
 
 def look_over(
-    plan: Plan, planner: Planner, limits: Limits, engine: Provisioner, came_back: Callable[[str], bool]
-) -> None:
+    plan: Plan, planner: Planner, limits: Limits, engine: Provisioner, came_back: Callable[[str], bool],
+    done_before: Callable[[Step], int | None],
+) -> None:  # fmt: skip
     """Refuse a plan whose accounts are neither as planned nor already as wanted, before anything is written.
 
     The limits are judged by what is still to be done, and by the accounts that are there now.
 
     :param came_back: see `Planner.difference`.
+    :param done_before: the operation by which an earlier apply of the plan carried out a step.
     :raises GuardRefused: naming what differs, whom the plan may not touch, or the limit.
     """
     lying = [step.user for step in plan.steps if planner.weigh(step) != (step.effect, step.seats)]
@@ -85,12 +87,19 @@ def look_over(
         )  # fmt: skip
     remaining = tuple(step for step in plan.steps if not planner.is_done(step))
     limits.check(evolve(plan, steps=remaining), planner.enabled)
-    differing = [line for step in plan.steps if (line := planner.difference(step, came_back)) is not None]
-    if differing:
+    found = [planner.difference(s, came_back) or _undone_since(s, planner, done_before(s)) for s in plan.steps]
+    if differing := [line for line in found if line is not None]:
         raise Differs(
             f"the application is no longer as it was planned for: {_some(differing, '; ')}; nothing was changed",
             hint=AGAIN,
         )
+
+
+def _undone_since(step: Step, planner: Planner, operation: int | None) -> str | None:
+    """A step is carried out once: where its account is as before all the same, that was another decision."""
+    if operation is None or planner.is_done(step):
+        return None
+    return f"{step.user} was changed by this plan (operation {operation}), and changed again since"
 
 
 def carry_out(

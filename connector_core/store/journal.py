@@ -281,6 +281,15 @@ class Journal:
         row = self.db.execute(query, (self._connection, digest)).fetchone()
         return row and (row["id"], row["finished"])
 
+    def done_by(self, digest: str) -> list[Operation]:
+        """What the applies of that plan have changed, first to last."""
+        query = (
+            "SELECT * FROM journal WHERE connection = :connection AND state = 'done' AND outcome = 'changed' "
+            "AND apply IN (SELECT id FROM applies WHERE connection = :connection AND digest = :digest) ORDER BY id"
+        )
+        rows = self.db.execute(query, {"connection": self._connection, "digest": digest})
+        return [operation_of(row) for row in rows]
+
     def finish_apply(self, id: int, status: str) -> None:
         """Write down how far it came."""
         now = rfc3339(self._clock.now())

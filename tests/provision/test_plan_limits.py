@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +139,27 @@ def test_a_plan_is_carried_out_once(tmp_path: Path) -> None:
         assert served.asked == []
         again = connection.plan(csv_of(tmp_path, {login(1): "editor", "new@example.com": "viewer"}))
         assert connection.apply(again).count("changed") == 2, "a new plan is a new decision"
+
+
+def test_no_step_of_a_plan_is_carried_out_twice(tmp_path: Path) -> None:
+    """Nor where the plan was carried out in part only, and its account is as it was before: that was decided since."""
+    with office(4) as served:
+        connection = connect(served, tmp_path)
+        plan = connection.plan(csv_of(tmp_path, {login(1): "editor", login(2): "editor", "new@example.com": "viewer"}))
+        declined = served.id(login(2))
+        served.before = lambda m, t: (400, b"{}") if m == "PATCH" and t.endswith(declined) else None
+        assert connection.apply(plan).status == "partial"
+        served.before = lambda m, t: None
+        served.workspace.set_role(served.id(login(1)), False)
+        sent = served.writes()
+        error = refused(lambda: connection.apply(plan), "differs")
+        assert re.search(
+            rf"{login(1)} was changed by this plan \(operation \d+\), and changed again since", error.message
+        )
+        served.workspace.set_role(served.id(login(1)), True)
+        served.workspace.remove(served.id("new@example.com"))
+        assert "new@example.com was changed by this plan" in refused(lambda: connection.apply(plan), "differs").message
+        assert served.writes() == sent
 
 
 def test_a_plan_that_another_process_carries_out_meanwhile_is_not_repeated(
