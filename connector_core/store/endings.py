@@ -1,13 +1,13 @@
 """What ends a grant, and what does not, as SQL over what a sync staged.
 
-A grant has ended where the stream that gave it was read whole and does not give it, where its principal was read and
+A grant has ended where every stream that gave it was read whole and does not give it, where its principal was read and
 the resource type says that such a read gives all grants, or where its principal now holds another one of the same
 exclusive group. Publishing adds what is held by, or on, resources that are proven gone. All other grants stand; those
 that could not be read are unconfirmed.
 
-``temp.given`` holds the grants of pages that do not list their principal; ``temp.denied`` those of them that a read of
-the principal by its id does not show; ``temp.ending`` grants that have ended; ``temp.unread`` grants that stand
-although nothing gave them.
+``temp.whole`` holds the streams that were read whole; ``temp.given`` the grants of pages that do not list their
+principal; ``temp.denied`` those of them that a read of the principal by its id does not show; ``temp.ending`` grants
+that have ended; ``temp.unread`` grants that stand although nothing gave them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ ANY_GRANTS = "EXISTS (SELECT 1 FROM grants WHERE connection = :connection)"
 _COLUMNS = "principal_type TEXT, principal_id TEXT, entitlement INTEGER"
 _KEY = "PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID"
 _TABLES = (
-    *(f"DROP TABLE IF EXISTS temp.{table}" for table in ("given", "denied", "ending", "unread")),
+    *(f"DROP TABLE IF EXISTS temp.{table}" for table in ("whole", "given", "denied", "ending", "unread")),
+    "CREATE TEMP TABLE whole AS SELECT value AS stream FROM json_each(:whole)",
     f"CREATE TEMP TABLE given ({_COLUMNS}, stream TEXT, {_KEY}",
     f"CREATE TEMP TABLE denied ({_COLUMNS}, stream TEXT, {_KEY}",
     f"CREATE TEMP TABLE ending ({_COLUMNS}, {_KEY}",
@@ -66,6 +67,11 @@ _UNKNOWN = """
 EXISTS (SELECT 1 FROM staged_unknown u WHERE u.sync = :sync AND (u.entitlement = g.entitlement
     OR u.entitlement = 0 AND u.type = g.principal_type AND u.id = g.principal_id))
 """
+# Another stream gave it, too, and was not read whole.
+_OTHER_SOURCE = f"""
+EXISTS (SELECT 1 FROM grant_sources o WHERE o.connection = :connection AND {_SAME.format("o", "g")}
+    AND o.stream NOT IN temp.whole)
+"""
 # What is held on a resource that no page listed stands until that resource is proven gone. A grant that no stream gave
 # yet, as after an operation, has ended where all streams were read whole without it.
 _NOT_HELD = f"""
@@ -76,7 +82,7 @@ _NOT_HELD = f"""
     AND NOT EXISTS (SELECT 1 FROM entitlements n JOIN temp.unseen u ON u.type = n.type AND u.id = n.resource_id
         WHERE n.id = g.entitlement)
     AND ({_GIVES_ALL}
-        OR (g.source IN (SELECT value FROM json_each(:whole)) AND {_UNTOUCHED})
+        OR (g.source IN temp.whole AND NOT {_OTHER_SOURCE} AND {_UNTOUCHED})
         OR (:everything AND g.source = '*' AND {_UNTOUCHED} AND EXISTS (
             SELECT 1 FROM entitlements n JOIN temp.seen k ON k.type = n.type AND k.id = n.resource_id
             JOIN staged r ON r.seq = k.seq WHERE n.id = g.entitlement AND r.state = 'row'))
@@ -98,7 +104,7 @@ _ENDING = (
 _UNREAD = f"""
 INSERT INTO temp.unread
 SELECT g.principal_type, g.principal_id, g.entitlement FROM grants g WHERE g.connection = :connection
-AND (g.source <> '*' AND g.source NOT IN (SELECT value FROM json_each(:whole)) OR {_UNKNOWN}
+AND (g.source <> '*' AND g.source NOT IN temp.whole OR {_OTHER_SOURCE} OR {_UNKNOWN}
     OR EXISTS (SELECT 1 FROM temp.denied d WHERE {_SAME.format("d", "g")}))
 AND NOT EXISTS (SELECT 1 FROM temp.ending e WHERE {_SAME.format("e", "g")})
 AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE {_SAME.format("n", "g")}

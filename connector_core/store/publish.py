@@ -127,6 +127,12 @@ class Publisher:
             f"FROM {standing}",
             f"INSERT INTO grants ({_GRANT}, source, beside) SELECT :connection, principal_type, principal_id, "
             "entitlement, :event, NULL, 1, source, beside FROM temp.starting",
+            "DELETE FROM grant_sources AS o WHERE connection = :connection AND stream IN temp.whole AND NOT EXISTS "
+            "(SELECT 1 FROM temp.seen_grants x WHERE x.stream = o.stream AND x.reading IN (1, 2) "
+            "AND x.principal_type = o.principal_type AND x.principal_id = o.principal_id "
+            "AND x.entitlement = o.entitlement)",
+            "INSERT OR IGNORE INTO grant_sources SELECT :connection, x.principal_type, x.principal_id, x.entitlement, "
+            f"x.stream FROM temp.seen_grants x CROSS JOIN {_SAME_GRANT.format('x')} WHERE x.stream <> g.source",
             *(  # before the new ones are there, which need no look
                 f"UPDATE resources SET held = {HELD_NOW} WHERE (connection, type, id) IN "
                 f"(SELECT :connection, principal_type, principal_id FROM temp.{table})"
@@ -219,7 +225,8 @@ _FIND = (
     "INSERT OR IGNORE INTO temp.standing SELECT principal_type, principal_id, entitlement, 1, "
     "iif(moved, stream, source), iif(moved, 0, beside) FROM (SELECT g.*, n.stream, "
     f"n.stream <> g.source AND NOT {SOURCE_GAVE} AS moved FROM temp.given n JOIN {_SAME_GRANT.format('n')} "
-    "WHERE NOT EXISTS (SELECT 1 FROM temp.denied d WHERE d.principal_type = n.principal_type "
+    "WHERE (n.stream <> g.source OR NOT g.confirmed) AND NOT EXISTS (SELECT 1 FROM temp.denied d "
+    "WHERE d.principal_type = n.principal_type "
     "AND d.principal_id = n.principal_id AND d.entitlement = n.entitlement)) WHERE moved OR NOT confirmed",
     # unknown is not absent: earlier grants stand, unconfirmed
     "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 0, g.source, g.beside "

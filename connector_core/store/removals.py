@@ -51,7 +51,7 @@ class Removals:
     def not_begun(self, read: Sequence[str]) -> list[tuple[str, int]]:
         """Streams that gave grants before and are not among those ``read``, with the number of grants that stand."""
         query = (
-            "SELECT g.source, count(*) FROM temp.unread u JOIN grants g ON g.connection = ?1 "
+            "SELECT g.source, count(*) FROM temp.unread u CROSS JOIN grants g ON g.connection = ?1 "
             "AND g.principal_type = u.principal_type AND g.principal_id = u.principal_id "
             "AND g.entitlement = u.entitlement JOIN entitlements n ON n.id = g.entitlement WHERE g.source <> '*' "
             "AND g.source NOT IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (SELECT 1 FROM temp.leaving l "

@@ -435,6 +435,24 @@ def m013_values(db: Database) -> None:
     _run(db, _VALUES)
 
 
+_SOURCES = """
+CREATE TABLE grant_sources (    -- streams that gave a grant, too, beside the one in `grants.source`
+    connection INTEGER NOT NULL, principal_type TEXT NOT NULL, principal_id TEXT NOT NULL,
+    entitlement INTEGER NOT NULL, stream TEXT NOT NULL,
+    PRIMARY KEY (connection, principal_type, principal_id, entitlement, stream)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER grant_sources_ended AFTER DELETE ON grants BEGIN
+    DELETE FROM grant_sources WHERE connection = old.connection AND principal_type = old.principal_type
+    AND principal_id = old.principal_id AND entitlement = old.entitlement; END
+"""
+
+
+@_step
+def m014_sources(db: Database) -> None:
+    """Every stream that gave a grant."""
+    _run(db, _SOURCES)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

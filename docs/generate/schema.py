@@ -17,7 +17,8 @@ from connector_core.store.database import open_writer
 ROOT = Path(__file__).parents[2]
 GROUPS = {
     "Connections and events": "connections events resource_types entitlements",
-    "The picture and its history": "resources resource_history activity grants grant_history change_log touched",
+    "The picture and its history": "resources resource_history activity grants grant_sources grant_history change_log "
+    "touched",
     "A running sync": "sync_runs frontier staged staged_same staged_activity "
     "staged_grants staged_entitlements staged_unknown also_listed losses held_removals",
     "Operations and logs": "journal applies protected_accounts logs witnessed",
@@ -29,6 +30,7 @@ TEMPORARY = {
     "unseen": "resources of the picture that this sync did not read",
     "leaving": "resources that are unseen, or already proven gone",
     "lost": "what the guard counts, by kind",
+    "whole": "streams that were read whole",
     "given": "grants given by pages that do not list their principal",
     "denied": "grants of `given` that a read of their principal by its id does not show",
     "ending": "grants that end with this sync",

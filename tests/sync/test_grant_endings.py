@@ -222,6 +222,24 @@ def test_a_grant_belongs_to_the_stream_that_gave_it_last(db: Path) -> None:
     assert (report.sync.status, held(db)) == ("complete", HELD - {("b", "G")})
 
 
+def test_a_grant_that_two_streams_give_ends_when_both_were_read_without_it(db: Path) -> None:
+    """One of them alone proves nothing while the other is not whole."""
+    pages = world()
+    pages["users", 0] = evolve(pages["users", 0], grants=(member("a", "G"),))
+    pages["in:H", 0] = evolve(pages["in:H", 0], grants=(*pages["in:H", 0].grants, member("b", "G")))
+    synced(db, pages)
+    less = world()
+    for hole in (ApplicationError("500"), Page(warnings=("forbidden",))):
+        report, _ = synced(db, {**less, ("in:G", 0): hole})
+        assert (report.sync.status, held(db)) == ("incomplete", HELD)
+        assert unconfirmed(db) == {("a", "G"), ("b", "G")}
+    assert (synced(db, pages)[0].sync.status, unconfirmed(db)) == ("complete", set())
+    assert (synced(db, {**less, ("in:G", 0): Page()})[0].sync.status, held(db)) == (
+        "complete",
+        {("c", "H"), ("d", "H")},
+    )
+
+
 def test_a_grant_made_by_an_operation_belongs_to_no_other_groups_stream(db: Path) -> None:
     """Before any stream gave it, one that lists another group's members cannot end it."""
     pages = world()
