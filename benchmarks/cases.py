@@ -18,7 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from measure import HERE, MeasuredRun, Medians, Pair, ServerProcess, alternate, program, run, serving
-from people import wishes
+from people import desired_roles
 
 PAGE_SIZE = 100
 RATE = 20.0
@@ -56,7 +56,7 @@ class Lab:
 
     @contextmanager
     def store(self) -> Iterator[Path]:
-        """A path for a new store, which is removed afterwards, with the files beside it."""
+        """A path for a new store, which is removed afterwards, with the files that belong to it."""
         path = self._folder / f"{next(self._numbers)}.db"
         try:
             yield path
@@ -89,7 +89,7 @@ class Lab:
 
     @contextmanager
     def set(self, **settings: object) -> Iterator[None]:
-        """Settings of the connection, besides those that all cases have."""
+        """Settings of the connection, added to those that all cases have."""
         self.settings = {f"CONNECTOR_CORE_WHIMSICAL_{name.upper()}": str(value) for name, value in settings.items()}
         try:
             yield
@@ -161,7 +161,7 @@ def limited(users: int, page_size: int, known: bool, lab: Lab) -> Iterator[Figur
     allowed = RATE * (stats["seconds"] + 1)
     refused = stats["refused"] / (stats["refused"] + stats["answered"])
     yield Figure(
-        f"limit of {RATE:.0f} a second, {'set' if known else 'not told of'}",
+        f"limit of {RATE:.0f} a second, {'set' if known else 'not set'}",
         f"{stats['answered'] / allowed:.0%} of it used, {refused:.2%} refused, in {stats['seconds']:.0f} s",
         _seconds(done), "",
         _memory(done.memory), "", "90 %, none refused" if known else "75 %, 2 %",
@@ -169,10 +169,10 @@ def limited(users: int, page_size: int, known: bool, lab: Lab) -> Iterator[Figur
 
 
 def planned(users: int, lab: Lab) -> Iterator[Figure]:
-    """A plan: a sync with nothing changed, and then each member beside a file of who should have what."""
+    """A plan: a sync with nothing changed, and then each member compared with a file of who should have what."""
     with serving(users) as server, lab.store() as theirs, lab.store() as ours, lab.store() as wanted:
         lab.sync(server, users, ours)
-        wanted.write_text(wishes(users), encoding="utf-8")
+        wanted.write_text(desired_roles(users), encoding="utf-8")
         command = ("--json", "plan", "whimsical", wanted, "--out", wanted.with_suffix(".json"))
         pairs = alternate(
             lab.pairs(3), lambda: lab.floor(server, users, theirs), lambda: lab.ask(ours, *command, url=server.url)

@@ -104,8 +104,8 @@ def run(command: Sequence[str | Path], home: Path, **environ: str) -> MeasuredRu
 
 def program() -> Path:
     """The installed ``connector-core``, of the Python that runs this."""
-    beside = Path(sys.executable).with_name("connector-core")
-    found = beside if beside.exists() else shutil.which("connector-core")
+    installed = Path(sys.executable).with_name("connector-core")
+    found = installed if installed.exists() else shutil.which("connector-core")
     if found is None:
         raise SystemExit("connector-core is not installed for this Python: pip install .")
     return Path(found)

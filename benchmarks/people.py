@@ -52,7 +52,7 @@ class People:
         return b",".join(parts)
 
 
-def wishes(total: int) -> str:
+def desired_roles(total: int) -> str:
     """Who should have what, as `plan` reads it: as `People` are, but for one in a thousand who becomes an editor."""
     lines = ["email,role"]
     for number in range(total):

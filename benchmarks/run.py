@@ -1,4 +1,4 @@
-"""Measure connector-core beside the floor program: ``python benchmarks/run.py [CASE ...]``."""
+"""Compare connector-core with the floor program: ``python benchmarks/run.py [CASE ...]``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ _RESULTS, _PROFILES = HERE / "RESULTS.md", HERE / "PROFILES.md"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Measure connector-core beside the shortest program that does the job."
-    )
+    parser = argparse.ArgumentParser(description="Compare connector-core with the shortest program that does the job.")
     parser.add_argument("case", nargs="*", help=f"one of {', '.join(cases.CASES)}; by default those that take seconds")
     parser.add_argument("--all", action="store_true", help="every case; takes three quarters of an hour")
     parser.add_argument("--pairs", type=int, metavar="N", help="pairs of runs a case")
-    parser.add_argument("--write", action="store_true", help="write RESULTS.md: these lines anew, the others kept")
+    parser.add_argument("--write", action="store_true", help="write these lines into RESULTS.md; keep the others")
     options = parser.parse_args()
     if unknown := set(options.case) - set(cases.CASES):
         parser.error(f"no such case: {', '.join(sorted(unknown))}")

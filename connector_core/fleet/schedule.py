@@ -31,8 +31,8 @@ def duration(text: str) -> float:
 class Rhythm:
     """How often. ``every`` in seconds; each run is late by up to ``jitter`` of it, at most ``latest`` seconds.
 
-    Jitter keeps many hosts from asking one application in the same second. Whoever fails again and again is asked at
-    every second, fourth, and at last ``slowest``-th turn only.
+    Jitter keeps many hosts from asking one application in the same second. A connection that fails repeatedly is
+    run at every second, fourth, and at last ``slowest``-th turn only.
     """
 
     every: float
@@ -57,7 +57,7 @@ class _Turn:
 class Schedule:
     """Which connections are due. Nothing here waits or runs anything; used by one thread.
 
-    Held by a clock that nobody can set: putting the machine's time forward or back moves no turn. While the machine
+    Kept by the monotonic clock: setting the machine's time forward or back moves no turn. While the machine
     sleeps, that clock may stand still.
     """
 

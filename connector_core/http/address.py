@@ -37,7 +37,7 @@ def _checked(url: str) -> Url:
         )
     if address.scheme == "http" and not is_loopback(address.host):
         raise ConfigurationError(
-            f"http://{address.host} is refused: everybody on the way could read the token",
+            f"http://{address.host} is refused: anyone on the way could read the token",
             hint="Use https:// instead. Plain http:// is for this machine only.",
         )
     return address._replace(fragment=None)

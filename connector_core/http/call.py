@@ -35,7 +35,7 @@ class Call:
 
     @property
     def must_be_announced(self) -> bool:
-        """Whether it may change something, and nobody was asked yet whether it may leave."""
+        """Whether it may change something, and `before_write` was not called yet."""
         return not (self.announced or self.for_token or self.reads)
 
     def __str__(self) -> str:

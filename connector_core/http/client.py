@@ -43,10 +43,10 @@ class HttpClient:
     """Sends requests with deadlines, retries, rate limits, size caps and masking. Safe in threads.
 
     :param cancel: once set, every wait and every further request raises `Interrupted`.
-    :param on_event: told each step, from the thread that takes it.
+    :param on_event: called with each step, in the thread that takes it.
     :param before_write: called with method, address and body once for each request that may change something, just
         before it first leaves; what it raises is passed on, and nothing leaves.
-    :param secrets: never shown; what ``auth`` gives is learnt besides.
+    :param secrets: never shown; nor is what ``auth`` gives.
     :param environ: where proxies and certificates are named; None looks nowhere.
     :param seed: where chance comes from, for tests.
     :param pool_size: connections kept open to a host; as many as threads use the client.
@@ -92,7 +92,7 @@ class HttpClient:
         self._transport.close()
 
     def set_rate(self, per_second: float, *, limit: str = "default") -> None:
-        """Send no more requests a second than that on a limit. One that is not told is found by being refused."""
+        """Send no more requests a second than that on a limit. One that is not set is learned from refusals."""
         self._limits.set(limit, per_second)
 
     def mask(self, text: str) -> str:

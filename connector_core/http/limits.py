@@ -1,8 +1,8 @@
 """Rate limits: how fast requests may leave, by setting or as learned from refusals.
 
-A limit that was set is kept by spacing requests evenly. One that nobody told us of shows itself by a 429: from then on
+A limit that was set is kept by spacing requests evenly. One that is not set shows itself by a 429: from then on
 requests are spaced by what the application let through, a little less. The pace grows again, quickly up to a little
-less than the one that was refused, then slowly, since the limit lies near. When one thread is told to slow down, all
+less than the one that was refused, then slowly, since the limit lies near. When one thread has to slow down, all
 that share the limit wait.
 """
 
@@ -38,7 +38,7 @@ class RateLimit:
         self._let_through = 0  # since `_counted`
 
     def close_for(self, seconds: float) -> None:
-        """Nobody sends for this long; a longer wait that already stands is not cut short."""
+        """Send nothing for this long; a longer wait that already stands is not cut short."""
         with self._lock:
             self._opens = max(self._opens, self._clock.monotonic() + seconds)
 
@@ -76,8 +76,8 @@ class RateLimit:
 
     def _slow_down(self, seconds: float) -> None:
         """Less than was let through in the ``seconds`` since the last cut, where they are enough to tell."""
-        told = self._pace == math.inf or seconds >= _ENOUGH
-        seen = self._let_through / max(1.0, seconds) if told else self._pace
+        is_enough = self._pace == math.inf or seconds >= _ENOUGH
+        seen = self._let_through / max(1.0, seconds) if is_enough else self._pace
         self._near = self._pace * _CUT
         self._pace = max(_SLOWEST, min(self._pace, seen) * _CUT)
 

@@ -42,7 +42,7 @@ class Mask:
                 self.learn(value, *_credentials(value))
 
     def _without_stump(self, text: str) -> str:
-        """Somebody else may have cut a text in the middle of a secret: then it ends with how the secret begins."""
+        """A text may have been cut in the middle of a secret: then it ends with the beginning of the secret."""
         for shape in self._known:
             at = text.find(shape[:_CUT], max(0, len(text) - len(shape)))
             while at >= 0:
@@ -65,7 +65,7 @@ def _in_base64(secret: bytes) -> Iterator[str]:
     """What stands for it within the Base64 of any longer text: that depends on where it begins in it."""
     for before, skipped in ((0, 0), (1, 2), (2, 3)):
         whole = base64.b64encode(bytes(before) + secret).decode().rstrip("=")
-        certain = whole[skipped : (before + len(secret)) * 8 // 6]  # the others depend on what is beside it
+        certain = whole[skipped : (before + len(secret)) * 8 // 6]  # the others depend on the text around it
         yield from (certain, certain.replace("+", "-").replace("/", "_"))
     yield base64.b64encode(secret).decode().rstrip("=")
 

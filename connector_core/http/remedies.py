@@ -53,7 +53,7 @@ REMEDIES: tuple[Remedy, ...] = (
 def remedy(status: int, method: str, rows: Iterable[Remedy] = ()) -> type[ConnectorCoreError]:
     """The error class for a status that is no success. ``rows`` come before those of the table.
 
-    A status that no row knows is one that nobody expects: `ProtocolError`.
+    A status that no row knows is not expected: `ProtocolError`.
     """
     fitting = (row.error for row in (*rows, *REMEDIES) if row.fits(status, method))
     return next(fitting, ProtocolError)

@@ -82,10 +82,10 @@ def _unusable(response: Response, how: str) -> ProtocolError:
     return ProtocolError(f"the token endpoint {path_of(response.url)} answered {response.status} {how}")
 
 
-def _seconds(told: Json) -> float:
+def _seconds(value: Json) -> float:
     """Seconds, as a number or as text; what is neither, or is negative, says nothing."""
     try:
-        seconds = float(told) if isinstance(told, str | int | float) and not isinstance(told, bool) else math.inf
+        seconds = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.inf
     except (ValueError, OverflowError):
         return math.inf
     return seconds if seconds >= 0 else math.inf

@@ -31,7 +31,7 @@ class _LoopbackPool(urllib3.HTTPConnectionPool):
         if peer is not None and not is_loopback_peer(str(peer()[0])):
             conn.close()
             raise ConfigurationError(
-                f"http://{conn.host} leads to another machine: everybody on the way could read the token",
+                f"http://{conn.host} leads to another machine: anyone on the way could read the token",
                 hint="Use https:// instead. Plain http:// is for this machine only.",
             )
         return super()._make_request(conn, *args, **kwargs)

@@ -54,7 +54,7 @@ _UNKNOWN_CA = (
 )
 _WRONG_NAME = (
     "its certificate is for another host name",
-    "Check the address: it may be misspelt, or somebody else answers there.",
+    "Check the address: it may be misspelt, or another server answers there.",
 )
 _CERTIFICATES = {
     9: ("its certificate is not valid yet", "Check the clock of this machine."),
@@ -88,7 +88,7 @@ def transport_error(error: Exception) -> TransportError:
 
 
 def _status_of(message: str) -> str:
-    """The number alone: the words beside it are the proxy's, and could repeat what it was sent."""
+    """Return the number alone: the words after it are the proxy's, and could repeat what it was sent."""
     return next((word for word in message.split() if word.isdecimal() and len(word) == 3), "no status")
 
 

@@ -105,7 +105,7 @@ def _encoded(document: Mapping[str, Any]) -> bytes:
 
 
 def _is_foreign(response: Response) -> bool:
-    """Whether a success is somebody else's: the page of a proxy or a sign-in form says nothing of a write."""
+    """Whether a success is not the application's own: a page of a proxy or a sign-in form proves no write."""
     return response.body.lstrip().startswith(b"<")
 
 

@@ -125,7 +125,7 @@ class ScimGroups:
             return resource, None
 
     def _principals(self, members: Any) -> Iterable[Key]:
-        """Who the members are. Raises `RowRejected` where one of them cannot be told."""
+        """Yield the members. Raises `RowRejected` where one of them cannot be read."""
         entries = members if isinstance(members, list) else [] if members is None else [members]
         for entry in entries:
             if not isinstance(entry, dict):
@@ -135,11 +135,11 @@ class ScimGroups:
 
     def _type_of(self, member: ScimRow) -> str:
         """By ``type``, else by the path of ``$ref``, else a user; RFC 7643 section 4.2 makes both of them optional."""
-        told = member.text("type") or _collection(member.text("$ref"))
-        if told is None:
+        named = member.text("type") or _collection(member.text("$ref"))
+        if named is None:
             return self.types["user"]
-        if (known := self.types.get(told.lower())) is None:
-            raise RowRejected(f"a member is of the unknown type {told!r}")
+        if (known := self.types.get(named.lower())) is None:
+            raise RowRejected(f"a member is of the unknown type {named!r}")
         return known
 
     # -- writing: one request each -------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from connector_core.scim.reading import ScimRow, to_text
 
 @frozen(kw_only=True)
 class ListReply:
-    """One reply to a query: its rows, how many the server says there are in all, and the cursor to go on with.
+    """One reply to a query: its rows, how many the server says there are in all, and the next cursor.
 
     What the server says of ``startIndex`` and ``itemsPerPage`` is left out, since it cannot be relied on (P04, P09).
     """

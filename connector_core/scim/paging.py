@@ -1,17 +1,17 @@
 """Reading a listing page by page, so that pages can be read at once, twice, and after a crash.
 
-Nothing is remembered between two calls: where to go on stands in the cursor. There are three kinds of position:
+Nothing is remembered between two calls: the cursor holds the position. There are three kinds of position:
 
 - ``{"start": s}``: from row s to the end of the listing, however far that is;
 - ``{"start": s, "until": e}``: rows s to e, others read what follows;
-- ``{"cursor": text}``: where the server itself says to go on (RFC 9865, P13).
+- ``{"cursor": text}``: the server's own cursor (RFC 9865, P13).
 
-``"overlap": true`` beside a start says that row s is also the last of the page before it. Pages overlap by that one
+``"overlap": true`` with a start says that row s is also the last of the page before it. Pages overlap by that one
 row so that the host can see whether rows moved between two requests (P08).
 
 Rows are counted, never believed: the next start comes from the rows received, not from the count asked for or from
 what the reply says of itself (P01, P04, P09). A walk ends without a next cursor. Walks that go round in circles (P03,
-P16) are ended by who follows the cursors, since that one knows all ids.
+P16) are ended by the host, which knows all ids.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from connector_core.scim.reading import id_of
 if TYPE_CHECKING:
     from connector_core.scim.client import ScimClient
 
-_MOST_PAGES = 10_000  # of a walk; a listing of which nobody says how long it is may have as many
+_MOST_PAGES = 10_000  # of a walk; a listing of unknown length may have as many
 _SPARE_PAGES = 100
 WINDOW = 1000  # cursors handed out at once, at most: a total can lie
 
@@ -174,7 +174,7 @@ def _following(place: _Place, rows: int, total: int | None) -> list[_Place]:
 def _window(after: _Place, rows: int, total: int) -> list[_Place]:
     """The places of all pages up to ``total``, as long as the first; the last of at most `WINDOW` is open-ended.
 
-    Being open-ended, it opens the next window, and goes on where the total has grown meanwhile.
+    Being open-ended, it opens the next window, and reads what was added meanwhile.
     """
     step = max(1, rows - 1)
     last_start = total - after.overlap  # a later start would bring nothing new

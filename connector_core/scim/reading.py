@@ -99,7 +99,7 @@ class Extension:
 def to_bool(value: Any, attribute: str) -> bool | None:
     """JSON booleans, ``"True"``, ``"false"``, 1 and 0; None for what counts as unassigned (P25, P26).
 
-    Anything else raises `RowRejected`: a guess here would be an access that nobody has.
+    Anything else raises `RowRejected`: a guess here would show access that does not exist.
     """
     if isinstance(value, bool):
         return value

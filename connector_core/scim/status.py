@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 _SEARCHED = 2**20  # bytes in which a secret is hidden before any of it is cut away
-DETAIL_LIMIT = 200  # characters of somebody else's text that a message carries
+DETAIL_LIMIT = 200  # characters of the application's text that a message carries
 
 _DECLINED = (Remedy(400, 400, OperationRefused), Remedy(501, 501, OperationRefused))  # RFC 7644 section 3.12
 _BY_SCIM_TYPE: Mapping[str, type[ConnectorCoreError]] = {

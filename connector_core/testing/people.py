@@ -20,7 +20,7 @@ Virtanen Wójcik Yamamoto Yılmaz Zhang Zimmermann
 
 
 class SamplePerson(NamedTuple):
-    """Somebody who does not exist. ``login`` is an e-mail address in lower case."""
+    """An invented person. ``login`` is an e-mail address in lower case."""
 
     given_name: str
     family_name: str

@@ -34,7 +34,7 @@ class Window:
 
 
 def matching(workspace: Workspace, filter: str | None, switches: Switches) -> Sequence[User]:
-    """Everybody who is listed, in the order of creation, or those whom the filter finds. Raises `ScimError` 400."""
+    """Return the users listed, in the order of creation, or those that the filter finds. Raises `ScimError` 400."""
     users = workspace.users() if filter is None else _filtered(workspace, filter)
     return [user for user in users if not user.pending] if switches.pending_hidden else users
 

@@ -70,7 +70,7 @@ class Shuffled(NamedTuple):
 
 
 class LoginTaken(ValueError):
-    """Somebody has this login already, in whatever case."""
+    """Another user has this login already."""
 
 
 class Workspace:
@@ -107,7 +107,7 @@ class Workspace:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def users(self) -> tuple[User, ...]:
-        """Everybody, in the order of creation, pending and inactive people included."""
+        """Return all users, in the order of creation, pending and inactive ones included."""
         with self._lock:
             self._refresh()
             if self._listing is None:
@@ -130,7 +130,7 @@ class Workspace:
 
     @property
     def begun(self) -> bool:
-        """Whether anybody was ever here: a workspace that everybody left is not to be filled anew."""
+        """Whether it ever had a user: a workspace that all users left is not filled again."""
         with self._lock:
             self._refresh()
             return self._next > 1
@@ -167,7 +167,7 @@ class Workspace:
             return user
 
     def set_role(self, id: str, role: bool | None) -> User:
-        """Change the role as somebody in the application's own pages would. Raises `KeyError`."""
+        """Change the role as an administrator in the application's own pages would. Raises `KeyError`."""
         with self.changing():
             return self.replace(evolve(self._users[id], role=role))
 
@@ -209,7 +209,7 @@ class Workspace:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
-        """Reads and writes as one: nobody else writes meanwhile, and the file is written once, at the end."""
+        """Read and write as one: no other thread writes meanwhile, and the file is written once, at the end."""
         with self._lock:
             if self._in_change:
                 yield
@@ -241,7 +241,9 @@ class Workspace:
             users = [User(**user) for user in kept["users"]]
             self._next = kept["next"]
         except (ValueError, TypeError, KeyError) as error:
-            raise StateError(f"{file} is not a workspace: {error}", hint="delete it to begin anew") from error
+            raise StateError(
+                f"{file} is not a workspace: {error}", hint="delete it to begin with an empty one"
+            ) from error
         self._users = {user.id: user for user in users}
         self._ids = {self._same(user.login): user.id for user in users}
         self._listing = None

@@ -44,7 +44,7 @@ class Victims(Forks):
         super().__init__(__name__)
 
     def run(self, do: str, doom: Doom = Doom(), **job: Any) -> dict[str, Any]:
-        """How it ended: ``died`` or not, and ``said``, which holds the ``error`` or what came of it."""
+        """How it ended: ``died`` or not, and ``said``, which holds the ``error`` or the result."""
         self.prepare(
             {"do": do, "doom": asdict(doom), **{k: str(v) if isinstance(v, Path) else v for k, v in job.items()}}
         )
@@ -85,7 +85,7 @@ def _child(job: Mapping[str, Any], report: int) -> None:
 
 
 def _meet(doom: Doom, db: Path) -> dict[str, int]:
-    """Prepare the end; counts SQLite's statements, and how long the state's files get, as it goes on."""
+    """Prepare the end; counts SQLite's statements, and how long the state's files get."""
     seen, connected = {"statements": 0, "longest": 0}, sqlite3.connect
     files = [db, db.with_name(f"{db.name}-wal")]
 
@@ -256,7 +256,7 @@ def on(disk: Disk) -> Iterator[Disk]:
 
 
 def assert_whole(db: Path) -> None:
-    """The file passes SQLite's own checks, whoever died over it."""
+    """The file passes SQLite's own checks."""
     with closing(sqlite3.connect(db)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []

@@ -35,7 +35,7 @@ def connect(office: ServedWorkspace, folder: Path, *, host: Host | None = None, 
 
 
 def shown(connection: Connection) -> dict[str | None, str | None]:
-    """By login, the role in the picture of everybody who is enabled."""
+    """By login, the role in the picture of each account that is enabled."""
     return {row.user: row.role for row in connection.access() if row.status != "disabled"}
 
 

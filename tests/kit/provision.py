@@ -123,7 +123,7 @@ def reply(change: Callable[[int, list[tuple[str, str]], Any], tuple[int, list[tu
 
 
 def nothing_listed(app: WSGIApplication, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-    """A look-up that finds nobody."""
+    """A look-up that finds no user."""
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": 0, "Resources": []}
     return answer(200, body)(app, environ, start)
 
@@ -176,11 +176,11 @@ class Scene:
         return self.host.connection(self.connector, **self.terms)
 
     def truth(self) -> dict[str, str | None]:
-        """Who holds what in the application; nobody who is not active."""
+        """Who holds what in the application, of active accounts."""
         return self.served.truth
 
     def picture(self) -> dict[str, str | None]:
-        """Who holds what as the host shows it; nobody who is disabled."""
+        """Who holds what as the host shows it, of accounts that are not disabled."""
         rows = self.connection.access()
         return {row.user or "": row.role for row in rows if row.status != "disabled"}
 

@@ -162,7 +162,7 @@ def connect(db: Path, site: Site | str, *, clock: Clock | None = None, **more: A
     return connection
 
 
-# -- what came of it -------------------------------------------------------------------------------------------------
+# -- results -------------------------------------------------------------------------------------------------
 
 
 def picture(connection: Connection) -> set[tuple[str, str | None]]:

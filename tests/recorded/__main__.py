@@ -1,4 +1,4 @@
-"""``tox -e record``: the cassettes anew, from servers started here or from a workspace of your own.
+"""``tox -e record``: record the cassettes again, from servers started here or from a workspace of your own.
 
 The workspace is that of CONNECTOR_CORE_WHIMSICAL_BASE_URL and CONNECTOR_CORE_WHIMSICAL_TOKEN.
 """
@@ -69,7 +69,7 @@ def workspace(throwaway: str | None) -> Iterator[Source]:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="tox run -e record --", description="Record the cassettes anew.")
+    parser = argparse.ArgumentParser(prog="tox run -e record --", description="Record the cassettes again.")
     parser.add_argument("servers", nargs="*", metavar="scim2|scimmy|workspace", help="by default: scim2 scimmy")
     parser.add_argument("--write", metavar="EMAIL", help="in the workspace, create this throw-away user and delete it")
     given = parser.parse_args(arguments)

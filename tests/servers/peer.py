@@ -56,7 +56,7 @@ class Peer:
         return page
 
     def users(self) -> list[Document]:
-        """Everybody: by cursor where the server gives one, else by index until nothing new comes."""
+        """All users: by cursor where the server gives one, else by index until nothing new comes."""
         found: dict[str, Document] = {}
         params: dict[str, Any] = {}
         while True:

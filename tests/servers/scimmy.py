@@ -1,6 +1,6 @@
 """SCIMMY, a SCIM server in another language by other people, on Express 4 and on Express 5.
 
-Its packages are installed once, beside the repository and not in it: into ``CONNECTOR_CORE_TEST_NODE``, or the user's
+Its packages are installed once, outside the repository: into ``CONNECTOR_CORE_TEST_NODE``, or the user's
 cache folder. Without node, npm or a package index tests skip; with ``CONNECTOR_CORE_REQUIRE_LIVE=1`` they fail.
 """
 
@@ -28,7 +28,7 @@ _EXPRESS = {4: "^4.21.0", 5: "^5.1.0"}
 
 class ScimmyPeer(Peer):
     def users(self) -> list[Document]:
-        """Everybody, by a search: on Express 5 a listing is for ever its first 20 rows (P03), a search is not."""
+        """All users, by a search: on Express 5 a listing is for ever its first 20 rows (P03), a search is not."""
         message = {
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
             "startIndex": 1,

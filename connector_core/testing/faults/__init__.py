@@ -11,7 +11,7 @@
     finding.py    filters, and users by id
     creating.py   conflicts, and half an answer
     patching.py   shapes of PATCH, and what comes of them
-    removing.py   removal, and how who is not there is spoken of
+    removing.py   removal, and replies about users that do not exist
 
 ::
 

@@ -83,7 +83,7 @@ class Fault:
         def go_on(asked: Exchange) -> Answer:
             if asked is not exchange:
                 return proceed(asked)
-            if not plain:  # whoever asks twice has it done once
+            if not plain:  # a second call decorates it once
                 plain.append(proceed(asked))
             return plain[0]
 

@@ -16,7 +16,7 @@ _FILTER = frozenset({"filter"})
 
 
 def _hidden_duplicate(name: str, summary: str, answer: Callable[[Answer], Answer]) -> None:
-    """A fault in which nobody is found by a filter, and a second creation is answered in its own way."""
+    """A fault in which a filter finds no user, and a second creation gets a reply of its own."""
 
     def act(exchange: Exchange, proceed: Proceed) -> Answer | None:
         plain = proceed(exchange)
@@ -40,14 +40,14 @@ _hidden_duplicate(
     lambda plain: refused(500, "duplicate key value violates unique constraint"),
 )  # fmt: skip
 always(
-    "p48_email_taken", "Creation is refused: somebody has the e-mail, and nobody the login.",
+    "p48_email_taken", "Creation is refused: another user has the e-mail, and no user the login.",
     lambda: refused(409, "emails.value is taken", "uniqueness"), _CREATE,
 )  # fmt: skip
 
 
 @listed(_CREATE)
 def p46_existing_shown_as_created(exchange: Exchange, proceed: Proceed) -> Answer | None:
-    """A creation is answered 201 with somebody who is there already."""
+    """A creation is answered 201 with a user that exists already."""
     rows = everything(exchange.sending(None, method="GET"), proceed)
     return reply(201, rows[0]) if rows else None
 
@@ -86,7 +86,7 @@ def p50_created_without_a_word(exchange: Exchange, proceed: Proceed) -> Answer |
 
 @listed(_CREATE)
 def p50_created_with_a_wrong_id(exchange: Exchange, proceed: Proceed) -> Answer | None:
-    """A creation is answered with an id that nobody has."""
+    """A creation is answered with an id that no user has."""
     return _cut_down(exchange, proceed, lambda a: _nowhere(a).saying({**a.document, "id": "provisional-1"}))
 
 

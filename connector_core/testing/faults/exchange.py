@@ -109,7 +109,7 @@ class Answer:
         return evolve(self.holding(json.dumps(document, ensure_ascii=False).encode()), status=status or self.status)
 
     def holding(self, body: bytes, **headers: str) -> Answer:
-        """The same with another body, and headers beside or in place of its own (``Content_Type=``)."""
+        """Return the same with another body, and with these headers added or replaced (``Content_Type=``)."""
         new = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         kept = [(n, v) for n, v in self.headers if n.lower() not in {*new, "content-length"}]
         return evolve(self, body=body, headers=(*kept, *((n.title(), v) for n, v in new.items())))

@@ -29,12 +29,12 @@ for _status in (400, 403, 404, 501):
         partial(refused, _status, "filtering is not supported", "invalidFilter"), _FILTER,
     )  # fmt: skip
 always("p67_filter_fails", "Filters are answered 500.", lambda: refused(500, "filter"), _FILTER)
-always("p51_filter_finds_nobody", "A filter finds nobody.", lambda: reply(200, NOBODY), _FILTER)
+always("p51_filter_finds_nobody", "A filter finds no user.", lambda: reply(200, NOBODY), _FILTER)
 
 
 @listed(_FILTER)
 def p67_filter_ignored(exchange: Exchange, proceed: Proceed) -> Answer | None:
-    """A filter is passed over: everybody is found, a page of them."""
+    """A filter is ignored: a page of all users is found."""
     return proceed(exchange.asking(filter=None))
 
 
@@ -46,7 +46,7 @@ def p68_quotes_refused(exchange: Exchange, proceed: Proceed) -> Answer | None:
 
 @listed(_FILTER)
 def p69_filter_is_a_prefix(exchange: Exchange, proceed: Proceed) -> Answer | None:
-    """``eq`` finds everybody whose login begins alike."""
+    """``eq`` finds all users whose login begins with the value."""
     plain = proceed(exchange)
     whole = users(everything(exchange.asking(filter=None), proceed))
     found = [row for row in whole if str(row.get("userName", "")).casefold()[:1] == _login(exchange)[:1]]

@@ -173,7 +173,7 @@ _rearranged(
 )
 _rearranged(
     "p07_copies_differ", "The last row comes twice, the copies with different names.",
-    lambda rows: [*rows, *({**row, "displayName": "Somebody Else"} for row in users(rows[-1:]))], distorts=["name"],
+    lambda rows: [*rows, *({**row, "displayName": "Another Name"} for row in users(rows[-1:]))], distorts=["name"],
 )  # fmt: skip
 _rearranged(
     "p14_members_hidden", "Every third member is in no list; who asks by id is shown them.",
@@ -196,7 +196,7 @@ _rearranged("forgets_everybody", "The list is empty, and says so.", lambda rows:
 
 @listed(LISTS, times=1)
 def p08_window_moved(exchange: Exchange, proceed: Proceed) -> Answer | None:
-    """A page begins one row later than asked, as if somebody before it had left."""
+    """A page begins one row later than asked, as if a user before it had left."""
     start = exchange.number("startIndex", 1)
     return proceed(exchange.asking(startIndex=start + 1)) if start > 1 else None
 
@@ -231,7 +231,7 @@ def rows_in_another_order() -> Act:
 
 @remembering(LISTS, times=10**9)
 def p16_pages_without_end() -> Act:
-    """Behind the end come people whom nobody knows, always more."""
+    """After the end come more and more unknown people."""
     ghosts = numbers(1)
 
     def act(exchange: Exchange, proceed: Proceed) -> Answer | None:

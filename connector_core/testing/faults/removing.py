@@ -1,4 +1,4 @@
-"""Faults of removal, and of who is not there (P54 to P58)."""
+"""Faults of removal, and of users that do not exist (P54 to P58)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DELETE = frozenset({"delete"})
 
 
 def _unknown(name: str, summary: str, kinds: frozenset[str], answer: Callable[[], Answer], **more: Any) -> None:
-    """A fault in how somebody is spoken of who is not there."""
+    """A fault in replies about a user that does not exist."""
 
     def act(exchange: Exchange, proceed: Proceed) -> Answer | None:
         return answer() if proceed(exchange).status == 404 else None
@@ -53,18 +53,18 @@ def p54_deletion_passed_over(exchange: Exchange, proceed: Proceed) -> Answer | N
 
 for _kind in sorted(_BY_ID - {"put"}):
     always(
-        f"p55_{_kind}_is_not_routed", f"A gateway's 404 in JSON to each {_kind}, whoever is asked for.",
+        f"p55_{_kind}_is_not_routed", f"A gateway's 404 in JSON to each {_kind}, also of users that exist.",
         lambda: reply(404, {"message": "no Route matched with those values"}, Content_Type="application/json"),
         frozenset({_kind}),
     )  # fmt: skip
     always(
-        f"p55_{_kind}_is_an_empty_404", f"An empty 404 to each {_kind}, whoever is asked for.",
+        f"p55_{_kind}_is_an_empty_404", f"An empty 404 to each {_kind}, also of users that exist.",
         lambda: reply(404), frozenset({_kind}),
     )  # fmt: skip
 
 
 always(
-    "p55_delete_is_html", "A web page with a 404 to each removal, whoever is meant.",
+    "p55_delete_is_html", "A web page with a 404 to each removal, also of users that exist.",
     lambda: page("404 Not Found", 404), _DELETE,
 )  # fmt: skip
 

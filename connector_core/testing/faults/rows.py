@@ -121,7 +121,7 @@ _on_each(
 )  # fmt: skip
 _on_each(
     "p19b_unknown_attributes",
-    "Attributes and extensions that nobody knows.",
+    "Unknown attributes and extensions.",
     _with(**{"urn:example:params:scim:vendor:1.0:User": {"x": [1, {"y": None}]}, "shoeSize": 46, "": 1}),
 )
 _on_each(
@@ -179,7 +179,7 @@ _on_each(
 _on_each("p36_names_absent", "No name of any kind.", _without("name", "displayName"), distorts=["name"])
 _on_each(
     "p36_name_formatted_alone", "Only ``name.formatted``.",
-    lambda user: {**_without("displayName")(user), "name": {"formatted": "Somebody"}}, distorts=["name"],
+    lambda user: {**_without("displayName")(user), "name": {"formatted": "Another Name"}}, distorts=["name"],
 )  # fmt: skip
 
 # -- one row in a page ---------------------------------------------------------------------------------------------

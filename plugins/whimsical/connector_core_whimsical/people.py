@@ -1,4 +1,4 @@
-"""The sandbox's people. Nobody of that name is meant; all of them live at example.com."""
+"""The sandbox's people: invented, with addresses at example.com."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SandboxPerson(NamedTuple):
 
 
 def people() -> Iterator[SandboxPerson]:
-    """Everybody, in the order in which they joined."""
+    """Yield all people, in the order in which they joined."""
     for line in _TABLE.strip().splitlines():
         login, role, given, family = (cell.strip() for cell in line.split("|"))
         yield SandboxPerson(login, role == "editor", given or None, family or None)

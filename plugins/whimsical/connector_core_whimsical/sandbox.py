@@ -1,7 +1,7 @@
 """A stand-in for Whimsical: its documented rules over the stand-in SCIM server of `connector_core.testing`.
 
-What nobody documents is decided here in the way that shows most: the role is readable, and created people are listed at
-once instead of after their first SAML login (W14), so that every command has something to show. There are no
+What is not documented is decided here in the way that shows most: the role is readable, and created people appear
+at once instead of after their first SAML login (W14), so that every command has something to show. There are no
 administrators or guests: SCIM knows neither (W11, W12).
 """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def reader(scim: ScimClient, page_size: int) -> ScimUsers:
-    """The users of a workspace; what somebody signs in with is the e-mail (W1)."""
+    """The users of a workspace; the login is the e-mail (W1)."""
     return ScimUsers(client=scim, count=page_size, held=held, login_is_email=True)
 
 
