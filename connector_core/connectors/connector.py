@@ -13,7 +13,7 @@ from attrs import astuple
 from connector_core.connectors.blame import place, trace
 from connector_core.connectors.limits import within_limits
 from connector_core.connectors.plugin_output import PluginVoice
-from connector_core.errors import ConnectorCoreError, PluginError, Unsupported
+from connector_core.errors import ConnectorCoreError, PluginError, RowRejected, Unsupported
 from connector_core.hookspecs import Vault
 from connector_core.model import (
     Cursor,
@@ -142,11 +142,16 @@ class Connector:
                 raise self._broken(hook, f"{r.key} with a profile that is not JSON")
         if not all(map(_is_number, (page.total, *(cursor.index for cursor in page.next)))):
             raise self._broken(hook, "a total or an index that is no number of rows")
-        return within_limits(page)
+        return within_limits(page, f"{hook} of the plugin {self.name}")
 
     def _alone(self, hook: str, page: Page) -> Page:
-        """The answer about one account: few enough texts to look at each."""
-        page = self._page(hook, page)
+        """The answer about one account: few enough texts to look at each.
+
+        :raises RowRejected: a row holds what it may not. Set aside, it would be taken for an account that is not there.
+        """
+        given, page = page, self._page(hook, page)
+        if page.rejected != given.rejected:
+            raise RowRejected(f"an answer that breaks the contract: {page.rejected[-1].reason}")
         texts = [astuple(r, recurse=False) for r in page.resources]
         try:
             json.dumps([texts, page.warnings, [row.reason for row in page.rejected]], ensure_ascii=False).encode()
