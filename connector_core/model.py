@@ -311,12 +311,13 @@ SyncStatus = Literal["running", "complete", "incomplete", "held", "failed", "int
 
 @frozen(kw_only=True)
 class Counts:
-    """How many there are in the picture."""
+    """How many there are in the picture; ``by_type``: of each resource type that the connector declares."""
 
     user: int = 0
     role: int = 0
     entitlement: int = 0
     grant: int = 0
+    by_type: Mapping[str, int] = Factory(dict)
 
 
 @frozen(kw_only=True)

@@ -74,7 +74,9 @@ class Reporter:
     def _line(self, progress: Progress) -> str:
         total = f" of {progress.total:,}" if progress.total else ""
         rate = progress.resources / progress.seconds if progress.seconds > 0 else 0.0
-        line = f"{progress.phase}: {progress.resources:,}{total}, {plural(progress.pages, 'page')}, {rate:,.0f}/s"
+        grants = f", {plural(progress.grants, 'grant')}" if progress.grants else ""
+        read = f"{progress.phase}: {progress.resources:,}{total}{grants}"
+        line = f"{read}, {plural(progress.pages, 'page')}, {rate:,.0f}/s"
         return f"{line}, {progress.seconds:.0f} s{self._patience()}"
 
     def _patience(self) -> str:

@@ -123,10 +123,14 @@ class Reader:
 
     def counts(self) -> Counts:
         """How many there are in the picture."""
-        typed = "resources r JOIN resource_types t ON t.connection = r.connection AND t.type = r.type"
+        query = (
+            "SELECT t.type, t.account, t.role, count(r.id) AS number FROM resource_types t LEFT JOIN resources r "
+            "ON r.connection = t.connection AND r.type = t.type WHERE t.connection = ? GROUP BY t.type"
+        )
+        types = self.db.execute(query, (self.id,)).fetchall()
         return Counts(
-            user=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.account", self.id),
-            role=self._one(f"SELECT count(*) FROM {typed} WHERE r.connection = ? AND t.role", self.id),
+            user=sum(row["number"] for row in types if row["account"]),
+            role=sum(row["number"] for row in types if row["role"]),
             entitlement=self._one(
                 "SELECT count(*) FROM entitlements n WHERE connection = ? AND (EXISTS (SELECT 1 FROM resources r "
                 "WHERE r.connection = n.connection AND r.type = n.type AND r.id = n.resource_id) "
@@ -134,6 +138,7 @@ class Reader:
                 self.id,
             ),
             grant=self._one("SELECT count(*) FROM grants WHERE connection = ?", self.id),
+            by_type={row["type"]: row["number"] for row in types},
         )
 
     # -- who has what --------------------------------------------------------------------------------------

@@ -61,7 +61,10 @@ class SyncPolicy:
 
 @frozen(kw_only=True)
 class Progress:
-    """How far a sync is: ``pages`` and ``resources`` read by this process so far; ``total`` as the application says."""
+    """How far a sync is: ``pages``, ``resources`` and ``grants`` read by this process so far.
+
+    ``total``: how many resources there are, as the application says.
+    """
 
     phase: str
     pages: int
@@ -69,6 +72,7 @@ class Progress:
     requests: int
     total: int | None
     seconds: float
+    grants: int = 0
 
 
 @frozen(kw_only=True)
@@ -209,8 +213,9 @@ class PageReader:
             return self._failed(read.task, PluginError(f"the plugin {name} broke its contract: {where}"))
         now, total = self._progress, read.page.total
         self._progress = evolve(
-            now, pages=now.pages + 1, resources=now.resources + fresh, total=now.total if total is None else total
-        )
+            now, pages=now.pages + 1, resources=now.resources + fresh, grants=now.grants + len(read.page.grants),
+            total=now.total if total is None else total,
+        )  # fmt: skip
         if self._progress.pages > self._means.policy.max_pages:
             return ApplicationError(f"the application's list did not end within {now.pages} pages")
         return None

@@ -83,7 +83,9 @@ def test_run_as_json(home: Home) -> None:
     ]  # fmt: skip
     assert done.document["format_version"] == 1
     assert done.document["sync"].keys() >= {"id", "status", "resumed", "pages", "requests", "seconds"}
-    assert done.document["counts"] == {"user": 3, "role": 2, "entitlement": 2, "grant": 3}
+    assert done.document["counts"] == {
+        "user": 3, "role": 2, "entitlement": 2, "grant": 3, "by_type": {"role": 2, "user": 3},
+    }  # fmt: skip
     assert done.document["changes"] == {"added": 0, "removed": 0, "changed": 0}
     assert (again.code, again.document["sync"]["id"]) == (0, 2)
 

@@ -231,7 +231,7 @@ def test_two_runs_at_once(home: Home) -> None:
 
 
 def test_progress_on_a_terminal(home: Home) -> None:
-    """One living line: pages, users, rate, seconds; it is gone in the end, and nothing is coloured."""
+    """One living line: users, grants, pages, rate, seconds; it is gone in the end, and nothing is coloured."""
     with workspace(60, page_cap=10, around=slowed(lambda environ: 0.25)) as served:
         home.connect(served.url)
         code, shown = home.on_terminal("run", "whimsical", "--workers", "1")
@@ -239,7 +239,7 @@ def test_progress_on_a_terminal(home: Home) -> None:
     living, _, summary = shown.rpartition(LIVING)
     looks = [look for look in living.split(LIVING) if look]
     assert len(looks) >= 3
-    assert all(re.fullmatch(r"reading: \d+ of 60, \d+ pages?, \d+/s, \d+ s", look) for look in looks)
+    assert all(re.fullmatch(r"reading: \d+ of 60, \d+ grants?, \d+ pages?, \d+/s, \d+ s", look) for look in looks)
     assert summary.startswith("whimsical: complete\n")
     assert "\x1b" not in summary + "".join(looks)
 

@@ -19,6 +19,8 @@ from kit.sync import (
     assert_sound,
     connect,
     first,
+    member,
+    membership,
     messages,
     opened,
     picture,
@@ -239,6 +241,16 @@ def test_progress_is_told_while_it_reads(db: Path) -> None:
     assert threads == {threading.current_thread()}
     assert told[-1].resources == 32 and told[-1].total == 30 and told[-1].requests == 4
     assert [p.pages for p in told] == sorted(p.pages for p in told)
+
+
+def test_progress_counts_grants(db: Path) -> None:
+    """A list of members brings no resource: its grants show that the sync moves."""
+    told: list[Progress] = []
+    lists: dict[Any, Page] = {None: first("users", "members"), ("users", 0): users("ada", "bo")}
+    lists["members", 0] = Page(entitlements=(membership("g1"),), grants=(member("ada", "g1"), member("bo", "g1")))
+    report = Script(lists).connect(db).sync(on_progress=told.append)
+    assert (told[-1].resources, told[-1].grants) == (4, 2 + 2)  # each of the two is a viewer, and a member
+    assert report.counts.by_type == {"group": 0, "role": 2, "user": 2}
 
 
 def test_requests_and_pages_are_counted(db: Path) -> None:
