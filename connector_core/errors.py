@@ -62,9 +62,10 @@ class UnknownName(UsageError):
 
 
 class AmbiguousName(UsageError):
-    """A name that fits more than one thing."""
+    """A name that fits more than one thing. ``keys`` are those of the accounts that it may mean, where it is theirs."""
 
     code = "ambiguous_name"
+    keys: tuple[Any, ...] = ()
 
 
 class Unsupported(UsageError):

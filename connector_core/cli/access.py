@@ -32,8 +32,8 @@ def access(options: Options, connection: str, user: str | None, role: str | None
         try:
             picture, rows = asked.view(user=user, role=role, at=at)
         except AmbiguousName as error:
-            if not options.json and error.report:
-                _print_access([row for key in error.report for row in asked.access(user=str(key), role=role, at=at)])
+            if error.keys and not options.json:
+                _print_access([row for key in error.keys for row in asked.access(user=str(key), role=role, at=at)])
             raise
         paid = {entitlement.key for entitlement in asked.entitlements() if entitlement.paid}
     held = Counter(key for row in rows if (key := _key(row)) is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,8 +91,16 @@ def make_plan(
     return Plan(
         connection=config.name, connector=config.connector, address=session.address, identity=reader.identity,
         picture=reader.picture().event or 0, created=rfc3339(clock.now()), accounts=planning.enabled,
-        steps=found.steps, kept=found.kept, warnings=found.warnings, unchanged=unchanged,
+        steps=found.steps, kept=found.kept, warnings=(*found.warnings, *_renamed(reader, found.steps)),
+        unchanged=unchanged,
     ).sealed()  # fmt: skip
+
+
+def _renamed(reader: Reader, steps: Iterable[Step]) -> Iterator[str]:
+    """Of accounts to be made under a login that another account had before, which one that is: it may be the person."""
+    for step in steps:
+        if step.user_id is None and (renamed := reader.names.renamed(step.user)) is not None:
+            yield f"{renamed[0]}; a new account is planned"
 
 
 def require_same_connection(plan: Plan, config: ConnectionConfig, session: Session, db: sqlite3.Connection) -> None:

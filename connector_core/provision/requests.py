@@ -43,9 +43,11 @@ class Requests:
                 _require_planned(login, found, planned)
         if found.resource is None and engine.journal.was_invited(engine.account_type, login):
             return engine.unchanged(wish, found, "invited before, and not visible yet; delete-user takes that back")
-        if found.resource is None or found.there:
-            return engine.carry_out(wish, found)
-        return self._come_back(wish, found)
+        if found.resource is not None and not found.there:
+            return self._come_back(wish, found)
+        renamed = engine.journal.renamed(login) if found.resource is None else None
+        operation = engine.carry_out(wish, found)
+        return operation if renamed is None else evolve(operation, warnings=(*operation.warnings, renamed[0]))
 
     def delete(self, user: str | Key, *, expected: Held | None = None, login: str | None = None) -> Operation:
         """No account; one that is gone or disabled already is left as it is."""

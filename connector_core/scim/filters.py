@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
@@ -84,6 +85,8 @@ def _finds_any_spelling(client: ScimClient, endpoint: str, attribute: str, value
     """
     if not value.isascii() or "xn--" in value.lower():
         return False
+    if value.swapcase() == value:  # nothing that has a case, such as a number
+        return True
     if (endpoint, attribute) not in client.any_case:
         client.any_case[endpoint, attribute] = _ignores_case(client, endpoint, attribute)
     return client.any_case[endpoint, attribute]
@@ -91,13 +94,12 @@ def _finds_any_spelling(client: ScimClient, endpoint: str, attribute: str, value
 
 def _ignores_case(client: ScimClient, endpoint: str, attribute: str) -> bool:
     try:
-        sample = client.query(endpoint, {"startIndex": 1, "count": 1}).rows[:1]
+        rows = list(islice(walk(client, endpoint, count=1), 1))
     except (OperationRefused, NotFound):
         return False
-    if not sample:
+    if not rows:
         return True
-    row = sample[0] if isinstance(sample[0], dict) else {}
-    name = (ScimRow(row).text(attribute) or "").strip()
+    name = (ScimRow(rows[0]).text(attribute) or "").strip() if isinstance(rows[0], dict) else ""
     if not name.isascii() or name.swapcase() == name:
         return False
     reply = _filtered(client, endpoint, attribute, name.swapcase())

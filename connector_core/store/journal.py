@@ -211,6 +211,10 @@ class Journal:
         """Every account that ever had that login in the picture or the journal."""
         return self._names.ever_called(login, type)
 
+    def renamed(self, login: str) -> tuple[str, str] | None:
+        """Say which account that had this login bears another one now, and what to do; None where there is none."""
+        return self._names.renamed(login)
+
     def was_known(self, type: str, name: str) -> bool:
         """Whether an account of that id or login ever was in the picture or the journal."""
         same = "(account = ? OR login_key = name_key(?))"

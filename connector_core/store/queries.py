@@ -188,14 +188,14 @@ class Reader:
         """Return the account that ``user`` names: a login, an id, ``type:id``, or an e-mail (`connector_core.names`).
 
         :raises UnknownName: there is none.
-        :raises AmbiguousName: several fit; each is named with its id, and ``report`` is their keys.
+        :raises AmbiguousName: several fit; each is named with its id, and ``keys`` are theirs.
         """
         found = self.names.meant(user, at)
         if not found:
             raise self.unknown_user(user, at)
         if len(found) > 1:
             error = ambiguous(user, found)
-            error.report = tuple(account.key for account in found)
+            error.keys = tuple(account.key for account in found)
             raise error
         return found[0].key
 

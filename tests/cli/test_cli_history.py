@@ -111,3 +111,21 @@ def test_access_counts_the_seats_that_cost_money(lived: Home) -> None:
         {"resource_type": "role", "role": "editor", "entitlement": "assigned", "held": 3, "paid": True}
     ]
     assert "seats" not in lived("access", "whimsical", "--role", "editor", "--json").document
+
+
+def test_a_name_of_two_accounts_is_the_same_error_in_every_command(tmp_path: Path) -> None:
+    """One's login and another's id: each is named with its id, and `access` shows what each holds (exit 2)."""
+    home = Home(tmp_path)
+    with workspace(1) as there:
+        (bob,) = there.workspace.users()
+        there.workspace.add("alice@example.com", id=bob.login, email="alice@example.com", role=True)
+        home.connect(there.url, managed="true")
+        assert home("run", "whimsical").code == 0
+        asking = [[name, "whimsical", "--user"] for name in ("access", "operations")]
+        for command in [*asking, ["delete-user", "whimsical"]]:
+            done, plain = home(*command, bob.login), home("--json", *command, bob.login)
+            assert (done.code, plain.code, plain.document["error"]["code"]) == (2, 2, "ambiguous_name")
+            assert f"{bob.login} (id {bob.id}), alice@example.com (id {bob.login})" in done.err
+        shown = home("access", "whimsical", "--user", bob.login).out
+        assert bob.login in shown and "alice@example.com" in shown
+        assert "alice@example.com" not in home("access", "whimsical", "--user", f"user:{bob.id}").out

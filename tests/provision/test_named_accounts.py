@@ -138,6 +138,21 @@ def test_the_old_login_says_who_bears_it_now(tmp_path: Path) -> None:
         assert here.faults.writes() == {}
 
 
+def test_an_account_under_a_login_of_earlier_is_made_with_a_warning(tmp_path: Path) -> None:
+    """The person may be there already: by the command and in a plan the account that had the login is named."""
+    with scene(tmp_path) as here:
+        here.connection.sync()
+        bob = here.workspace.find(BOB)
+        assert bob is not None
+        here.workspace.replace(evolve(bob, login="robert@example.com", email="robert@example.com"))
+        people = tmp_path / "people.csv"
+        people.write_text(f"email\n{BOB}\n")
+        told = f"{BOB} is called robert@example.com (id {bob.id}) now"
+        assert here.connection.plan(people).warnings == (f"{told}; a new account is planned",)
+        assert told in here.connection.create_account(BOB).warnings
+        assert here.connection.plan(people).warnings == ()
+
+
 @synced
 def test_disabled_twins(tmp_path: Path, synced: bool) -> None:
     """The enabled one is meant where only one is; where none is, each is named with its id."""
