@@ -43,5 +43,7 @@ def _is_fetched(places: Iterable[Setting], found: Mapping[str, Value]) -> bool:
 def _table(now: Configuration, config: ConnectionConfig) -> Mapping[str, Any] | None:
     """What the file says of that connection by now, whatever it is called; None where it is gone."""
     if config.identity is not None:
-        return next((t for t in now.connections.values() if t.get(IDENTITY) == config.identity), None)
+        same = [t for t in now.connections.values() if t.get(IDENTITY) == config.identity]
+        named = now.connections.get(config.name)  # to which the identity may not have been written yet
+        return same[0] if same else named if named is not None and IDENTITY not in named else None
     return now.connections.get(config.name)

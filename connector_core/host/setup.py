@@ -37,6 +37,7 @@ from connector_core.store.connections import (
     find_connection,
     identity_of,
     mark_removed,
+    new_identity,
     rename_connection,
 )
 from connector_core.store.database import explained, open_writer, transaction
@@ -110,14 +111,15 @@ class Setup:
         self, name: str, changes: Mapping[str, Any], *, keyring: bool | None, check: bool, asked: Requester
     ) -> SetupResult:  # fmt: skip
         """Change settings and words of a connection; its arguments are described at `Host.configure`."""
-        config = self.configured(name)
+        config = self.identified(self.configured(name))
         known = self.settings(config.connector)
         _refuse_unknown(changes, known)
         given = {k: Secret(v) if known[k].secret and isinstance(v, str) else v for k, v in _settings(changes).items()}
         secrets = {k: v for k, v in given.items() if isinstance(v, Secret)}
-        findings = self.findings(self.config(name, settings=given), tries=check and bool(secrets))
+        tried = evolve(self.config(name, settings=given), identity=config.identity, new=config.new)
+        findings = self.findings(tried, tries=check and bool(secrets))
         result = SetupResult(
-            connection=name, identity=self._identity(config), file=self.path, findings=findings,
+            connection=name, identity=str(config.identity), file=self.path, findings=findings,
             changed=tuple(sorted(changes)),
         )  # fmt: skip
         if result.failure is not None:
@@ -144,6 +146,7 @@ class Setup:
             raise UsageError(f"there is a state of {new!r} already: {later}", hint="choose a name that was never used")
         if half_done and not self._is_labelled(config, name):
             self.configured(name)  # raises: there is no such connection
+        config = self.identified(config, name)
         with self._relabelled(evolve(config.ref, name=name), new, asked) as identity:
             if not half_done:
                 self.file.rename(name, new, config.connector, identity=identity)
@@ -154,7 +157,7 @@ class Setup:
 
     def remove(self, name: str, *, asked: Requester) -> SetupResult:
         """Take a connection out of the configuration, with its secrets; see `Host.remove`."""
-        config = self.configured(name)
+        config = self.identified(self.configured(name))
         with self.journaled(config, asked) as entry:
             before = self.file.remove(name, identity=config.identity)
             mark_removed(entry.db, entry.connection, rfc3339(self.context.clock.now()))
@@ -177,6 +180,22 @@ class Setup:
                 f"{self.path} has no connection {name!r}", hint=f"connector-core add {config.connector} sets one up"
             )
         return config
+
+    def identified(self, config: ConnectionConfig, name: str | None = None) -> ConnectionConfig:
+        """The connection with its identity: the file's, else the state's, else a new one.
+
+        The state's is not taken where another configuration of the folder has it: both would be one connection.
+
+        :param name: by which the state knows it, where that is another one.
+        """
+        if config.identity is not None:
+            return config
+        path = self.state(name or config.name)
+        with explained(path), closing(open_writer(path)) as db:
+            row = find_connection(db, evolve(config.ref, name=name or config.name))
+        if row is not None and not self.store.is_referred_to(row["identity"]):
+            return evolve(config, identity=row["identity"])
+        return evolve(config, identity=new_identity(), new=True)
 
     def settings(self, connector: str) -> dict[str, Setting]:
         """The settings of a connector, by name."""
@@ -254,13 +273,6 @@ class Setup:
             rename_connection(db, ref, new)
             yield identity
             note_setup(db, connection, SetupChange(setting="name", before=ref.name, after=new), asked, clock)
-
-    def _identity(self, config: ConnectionConfig) -> str:
-        if config.identity is not None:
-            return config.identity
-        path = self.state(config.name)
-        with explained(path), closing(open_writer(path)) as db:
-            return identity_of(db, config.ref)
 
     def _note_for_app(self, config: ConnectionConfig, changes: Iterable[SetupChange], asked: Requester) -> None:
         """What an app says changes for all its connections: each journal has it."""

@@ -88,7 +88,7 @@ def name_holder(db: sqlite3.Connection, connection: int, holder: str) -> None:
 
 def _is_outdated(db: sqlite3.Connection, row: sqlite3.Row, ref: ConnectionRef) -> bool:
     """Whether the row says something else of the connection than its configuration, which could be changed."""
-    if row["name"] != ref.name and _named(db, ref.name) is None:
+    if row["name"] != ref.name and _is_free(_named(db, ref.name)):
         return True
     if row["removed"] is not None:
         return True
@@ -98,10 +98,12 @@ def _is_outdated(db: sqlite3.Connection, row: sqlite3.Row, ref: ConnectionRef) -
 def _entered(db: sqlite3.Connection, ref: ConnectionRef) -> int:
     """Make the row of a connection, or bring it up to date, in the caller's transaction."""
     row, other = find_connection(db, ref), _named(db, ref.name)
+    is_labelled = row is None or _is_free(other)
+    if other is not None and is_labelled and (row is None or other["id"] != row["id"]):
+        # the name went to another connection; the history of the earlier one keeps a label of its own
+        label = f"{other['name']} ({other['identity'][:8]})"
+        db.execute("UPDATE connections SET name = ? WHERE id = ?", (label, other["id"]))
     if row is None:
-        if other is not None:  # the name went to a new connection; the history of the earlier one keeps another label
-            label = f"{other['name']} ({other['identity'][:8]})"
-            db.execute("UPDATE connections SET name = ? WHERE id = ?", (label, other["id"]))
         made = db.execute(
             "INSERT INTO connections (name, connector, identity, configured) VALUES (?, ?, ?, ?) RETURNING id",
             (ref.name, ref.connector, ref.identity or new_identity(), ref.identity is not None),
@@ -113,11 +115,16 @@ def _entered(db: sqlite3.Connection, ref: ConnectionRef) -> int:
         "UPDATE connections SET name = ?, connector = ?, identity = coalesce(?, identity), "
         "configured = max(configured, ?), removed = NULL WHERE id = ?",
         (
-            ref.name if other is None else row["name"], ref.connector, ref.identity, ref.identity is not None,
+            ref.name if is_labelled else row["name"], ref.connector, ref.identity, ref.identity is not None,
             row["id"],
         ),
     )  # fmt: skip
     return int(row["id"])
+
+
+def _is_free(row: sqlite3.Row | None) -> bool:
+    """Whether a label may go to a connection that is in use, from the one that has it."""
+    return row is None or row["removed"] is not None
 
 
 def _named(db: sqlite3.Connection, name: str) -> sqlite3.Row | None:

@@ -16,6 +16,7 @@ from connector_core.trust import trusted
 
 APPLICATION_ID = 0x1DC0_0DE5  # marks our files in SQLite's header
 
+_IDENTITIES = 7  # the migration that gave connections identities
 OLDEST_SQLITE = (3, 37)  # strict tables
 
 
@@ -184,11 +185,13 @@ def _migrate(path: Path) -> None:
         try:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")  # first: a half-made file is still ours
             db.execute("PRAGMA journal_mode = WAL")
-            if db.execute("PRAGMA user_version").fetchone()[0] == NEWEST:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == NEWEST:
                 return  # another process has done it meanwhile
             drop_views(db)
             migrations().apply(Database(db, execute_plugins=False))
-            move_named_vaults(path, db)
+            if version < _IDENTITIES:
+                move_named_vaults(path, db)
             with transaction(db):
                 make_views(db)
                 db.execute(f"PRAGMA user_version = {NEWEST}")

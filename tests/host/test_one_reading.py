@@ -165,7 +165,7 @@ def test_scheduled_runs_read_the_configuration_each_time(host: Host, tmp_path: P
         worker = threading.Thread(target=steps.loop.run)
         worker.start()
         worker.join(30)
-    assert [run.report and run.report.counts.user for run in steps.runs] == [2, 3, 3]
+    assert [run.report and run.report.counts.user for run in steps.runs[:3]] == [2, 3, 3]  # it may have begun another
     assert listener.tokens == []
 
 

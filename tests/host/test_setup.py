@@ -255,6 +255,32 @@ def test_secrets_that_earlier_versions_kept_go_on_working(
     assert (kept(tmp_path), ring.names()) == (set(), set())
 
 
+def test_earlier_configurations_of_one_state_become_two_connections(tmp_path: Path, there: ServedWorkspace) -> None:
+    """They were called the same; the first that is set up goes on with the history, the second begins its own."""
+    hosts = [at(tmp_path, name) for name in ("a.toml", "b.toml")]
+    for host, name in zip(hosts, ("a.toml", "b.toml"), strict=True):
+        (tmp_path / name).write_text(f'[connections.whimsical]\nbase_url = "{there.url}"\ntoken = {{ env = "T" }}\n')
+        host.configure("whimsical", {"token": TOKEN}, keyring=False)
+        host.connection("whimsical").sync()
+    first, second = (host.connection("whimsical") for host in hosts)
+    assert first.identity != second.identity
+    assert (len(first.syncs()), len(second.syncs())) == (1, 1)
+    hosts[1].remove("whimsical")
+    assert first.sync().sync.status == "complete"
+
+
+def test_of_two_that_add_one_name_the_second_is_refused(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
+    """Both saw that the name was free: nothing of the second is left."""
+    drafts = [at(tmp_path).draft("whimsical") for _ in range(2)]
+    settings = {"base_url": there.url, "token": TOKEN}
+    result = drafts[0].save(settings, keyring=False)
+    with pytest.raises(UsageError, match="has a connection 'whimsical' already"):
+        drafts[1].save({**settings, "token": "of the second"}, keyring=False)
+    host.reload()
+    assert (kept(tmp_path), host.connection("whimsical").identity) == ({TOKEN}, result.identity)
+    assert host.connection("whimsical").sync().sync.status == "complete"
+
+
 def test_credentials_that_rotate_go_with_the_connection(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
     """Renamed they are found, removed they are gone, and a draft that is given up leaves none."""
     identity = add(host, there, keyring=False).identity

@@ -78,6 +78,15 @@ def test_a_removed_connection_is_not_found_by_its_name(db: sqlite3.Connection) -
     assert db.execute("SELECT count(*) FROM connections WHERE removed IS NOT NULL").fetchone()[0] == 0
 
 
+def test_the_label_of_a_removed_connection_is_free(db: sqlite3.Connection) -> None:
+    """The connection that is called so from then on bears it, also in the views."""
+    connection_id(db, ref("whimsical", ONE))
+    connection_id(db, ref("whimsical", OTHER))
+    db.execute("UPDATE connections SET removed = '2027-01-15T08:00:00.000Z' WHERE identity = ?", (OTHER,))
+    connection_id(db, ref("whimsical", ONE))
+    assert labels(db) == ["whimsical", "whimsical (22222222)"]
+
+
 def test_the_file_is_given_an_identity_later_than_the_state(db: sqlite3.Connection, tmp_path: Path) -> None:
     """As with another state, or a backup of an earlier version: history and vault go along, and only once."""
     state = tmp_path / "s.db"
