@@ -14,7 +14,6 @@ from connector_core.clock import within
 from connector_core.connectors.connector import Connector
 from connector_core.errors import (
     ApplicationError,
-    ConnectorCoreError,
     CredentialsRefused,
     GuardRefused,
     StateError,
@@ -225,8 +224,7 @@ class Connection(Record):
             require_complete(self.sync(on_progress=on_progress))
 
             def told(line: Line) -> None:
-                if line.operation is not None:
-                    self._announce(line.operation, engine)
+                self._announce(engine)
                 if on_line is not None:
                     on_line(line)
 
@@ -242,15 +240,7 @@ class Connection(Record):
         from connector_core.provision.requests import Requests
 
         with self._keeping_refusals(kind, terms, user, role), self._provisioning(connector, terms) as engine:
-            try:
-                operation = ask(Requests(engine))
-            except ConnectorCoreError as error:
-                if isinstance(error.report, Operation):
-                    self._announce(error.report, engine)
-                raise
-            if operation.state != "planned":
-                self._announce(operation, engine)
-        return operation
+            return ask(Requests(engine))
 
     @contextmanager
     def _keeping_refusals(
@@ -273,15 +263,11 @@ class Connection(Record):
                     self._context.plugins.announce("operation_finished", operation=error.report)
             raise
 
-    def _announce(self, operation: Operation, engine: Provisioner) -> None:
-        """What plugins complain of goes into the log, without the secrets that it may quote."""
-        from connector_core.store.connections import connection_id
-        from connector_core.store.logs import LogBuffer
+    def _announce(self, engine: Provisioner) -> None:
+        """Announce every operation that has ended. What plugins complain of goes into the log, secrets masked."""
+        from connector_core.host.provisioning import announce
 
-        db = engine.journal.db
-        for complaint in self._context.plugins.announce("operation_finished", operation=operation):
-            connection = connection_id(db, self.config.ref)
-            LogBuffer(connection, self._context.clock, engine.session.http.mask).write(db, "error", complaint)
+        announce(engine, self._context.plugins)
 
     @contextmanager
     def _provisioning(self, connector: Connector, terms: ChangeOptions) -> Iterator[Provisioner]:
@@ -307,7 +293,10 @@ class Connection(Record):
                 cancel=self._context.cancel,
             ) as engine,
         ):
-            yield engine
+            try:
+                yield engine
+            finally:
+                self._announce(engine)
 
     # -- inside --------------------------------------------------------------------------------------------
 

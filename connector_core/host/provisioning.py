@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config.configuration import ConnectionConfig
+from connector_core.connectors.plugins import Plugins
 from connector_core.connectors.session import Session
 from connector_core.errors import ConnectorCoreError
 from connector_core.host.audit import asker
@@ -55,6 +56,14 @@ def provisioner(
                 clock=clock, asked=Requester(who=terms.get("who") or asker(), reason=terms.get("reason")),
                 consent=_consent(terms), dry=terms.get("dry_run", False),
             )  # fmt: skip
+
+
+def announce(engine: Provisioner, plugins: Plugins) -> None:
+    """Announce every operation that has ended, once; what plugins complain of goes into the log, secrets masked."""
+    ended, log, db = engine.book.ended, engine.book.log, engine.journal.db
+    while ended:
+        for complaint in plugins.announce("operation_finished", operation=ended.popleft()):
+            log.write(db, "error", complaint)
 
 
 @contextmanager

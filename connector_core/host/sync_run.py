@@ -102,11 +102,12 @@ class SyncRun:
 
     def _settle(self, session: Session) -> None:
         """Find out first what became of operations that nobody saw the end of."""
-        from connector_core.host.provisioning import has_open, provisioner
+        from connector_core.host.provisioning import announce, has_open, provisioner
 
         if has_open(self.db, self.config.ref):
-            with provisioner(self.db, self.path, self.config, session, WriteAhead(), self.context.clock, {}, Traffic()):
-                pass
+            ahead, clock = WriteAhead(), self.context.clock
+            with provisioner(self.db, self.path, self.config, session, ahead, clock, {}, Traffic()) as engine:
+                announce(engine, self.context.plugins)
 
     def _begin(self, connection: int, terms: runs.ReadFingerprint, policy: SyncPolicy, log: LogBuffer) -> int:
         """The sync to work on: the interrupted one, where it can be gone on with, else a new one."""

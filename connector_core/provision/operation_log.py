@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from connector_core.errors import ConnectorCoreError, GuardRefused
 from connector_core.model import EntitlementKey, ErrorInfo, Json, Key, Level, Operation
@@ -39,12 +40,13 @@ class OperationResult:
 
 @frozen(kw_only=True)
 class OperationLog:
-    """The journal, the picture and the log of one connection."""
+    """The journal, the picture and the log of one connection. ``ended``: what has ended and is not announced yet."""
 
     journal: Journal
     follower: Follower
     accounts: Accounts
     log: LogBuffer
+    ended: deque[Operation] = field(factory=deque)
 
     def begin(self, wish: DesiredState, before: AccountState, asked: Requester, *, reactivated: bool = False) -> int:
         """Write it down before anything is sent; its number."""
@@ -68,13 +70,18 @@ class OperationLog:
             id = self.journal.insert(_facts(wish, found, reactivated), asked)
             self.log.add("info", _asked_for(wish, found, asked))
             self._end(id, wish, ending)
-        return self.journal.operation(id)
+        return self._remember(id)
 
     def end(self, id: int, wish: DesiredState, ending: OperationResult) -> Operation:
         """Write down what it came to."""
         with transaction(self.journal.db):
             self._end(id, wish, ending)
-        return self.journal.operation(id)
+        return self._remember(id)
+
+    def _remember(self, id: int) -> Operation:
+        operation = self.journal.operation(id)
+        self.ended.append(operation)
+        return operation
 
     def held(self, key: Key | None, found: AccountState) -> frozenset[EntitlementKey]:
         """What the account holds: as read, or where that is impossible as the picture has it."""

@@ -54,6 +54,8 @@ class Settler:
             if ending.state == entry.state:  # nothing new
                 continue
             settled.append(self.verifier.book.end(entry.id, _wish(entry), ending))
+            if entry.state == "unknown":  # it was announced when its answer did not come
+                self.verifier.book.ended.pop()
         return settled
 
     def _ending(self, entry: OpenOperation) -> OperationResult:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from kit.cli import Home, workspace
 from kit.pages import ROOT, first_cells, section
-from kit.provision import ADA, BOB, Scene, scene
+from kit.provision import ADA, BOB, Scene, answer, scene
 
 from connector_core.errors import GuardRefused
 from connector_core.hookspecs import hookimpl
@@ -178,6 +178,21 @@ def test_the_command_line_shows_what_was_refused(tmp_path: Path) -> None:
     rows = home("operations", "whimsical").out.splitlines()[1:]
     assert ["(guard: unmanaged)" in rows[0], "(guard: protected)" in rows[1], len(rows)] == [True, True, 2]
     assert all("refused" in row for row in rows)
+
+
+def test_each_operation_of_the_journal_is_announced_once(here: Scene, listener: Listener) -> None:
+    """Also the steps of one that comes back, and no second time where an unknown one is settled."""
+    here.workspace.add("off@example.com", role=False, active=False)
+    here.connection.create_account("off@example.com", role="editor")
+    here.faults.on("DELETE", answer(202), times=1)
+    here.settings = {}
+    here.connection.delete_account(BOB, yes=True)
+    here.workspace.remove(here.id(BOB))
+    here.connection.sync()
+    here.connection.grant("viewer", ADA)
+    journal = [operation.id for operation in reversed(here.connection.operations())]
+    assert sorted(operation.id or 0 for operation in listener.heard) == journal
+    assert {o.kind for o in listener.heard} >= {"enable_account", "create_account", "delete_account", "grant"}
 
 
 # -- changes of set-up -----------------------------------------------------------------------------------------
