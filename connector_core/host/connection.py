@@ -212,6 +212,7 @@ class Connection(Record):
         on_progress: Callable[[Progress], None] | None, terms: ChangeOptions,
     ) -> ApplyReport:  # fmt: skip
         from connector_core.host.plans import (
+            applies_of,
             apply_plan,
             require_complete,
             require_not_carried_out,
@@ -220,7 +221,7 @@ class Connection(Record):
 
         with self._provisioning(self._connector(), {**terms, "yes": True}) as engine:
             require_same_connection(plan, self.config, engine.session, engine.journal.db)
-            require_not_carried_out(plan, engine.journal)
+            require_not_carried_out(plan, applies_of(self.config, engine))
             require_complete(self.sync(on_progress=on_progress))
 
             def told(line: Line) -> None:

@@ -24,13 +24,13 @@ from connector_core.provision.plan import Limits, Plan, Step
 from connector_core.provision.planner import Planner, accounts_in
 from connector_core.provision.requests import named
 from connector_core.provision.undo import pasts
-from connector_core.store.connections import identity_of
+from connector_core.store.applies import Applies
+from connector_core.store.connections import connection_id, identity_of
 from connector_core.store.lock import exclusive
 from connector_core.store.protected import ProtectedAccounts
 from connector_core.store.undo import applied, changed_since
 
 if TYPE_CHECKING:
-    from connector_core.store.journal import Journal
     from connector_core.store.queries import Reader
 
 
@@ -113,12 +113,17 @@ def require_same_connection(plan: Plan, config: ConnectionConfig, session: Sessi
         )  # fmt: skip
 
 
-def require_not_carried_out(plan: Plan, journal: Journal) -> None:
+def applies_of(config: ConnectionConfig, engine: Provisioner) -> Applies:
+    db = engine.journal.db
+    return Applies(db=db, connection=connection_id(db, config.ref), clock=engine.clock)
+
+
+def require_not_carried_out(plan: Plan, applies: Applies) -> None:
     """A plan is carried out once: what was decided after it is not undone by repeating it.
 
     :raises GuardRefused: saying when it was carried out in full.
     """
-    before = journal.carried_out(plan.digest) if plan.steps else None
+    before = applies.carried_out(plan.digest) if plan.steps else None
     if before is not None:
         number, when = before
         raise GuardRefused(
@@ -136,26 +141,27 @@ def apply_plan(
     :raises GuardRefused: nothing was written.
     :raises Busy: another process syncs or applies on this connection.
     """
+    applies = applies_of(config, engine)
     with exclusive(path, engine.journal.db, config.ref, engine.clock):
-        require_not_carried_out(plan, engine.journal)  # by another process, since this one asked
+        require_not_carried_out(plan, applies)  # by another process, since this one asked
         look_over(
             plan, planner(engine.session, reader), limits, engine, partial(_came_back, reader, plan),
-            _done_before(plan, engine.journal),
+            _done_before(plan, applies),
         )  # fmt: skip
-        id = engine.journal.begin_apply(plan.digest, to_json(plan), engine.asked)
+        id = applies.begin(plan.digest, to_json(plan), engine.asked)
         status = "interrupted"
         try:
             report = carry_out(plan, engine, id, on_line)
             status = report.status
             return report
         finally:
-            engine.journal.finish_apply(id, status)
+            applies.finish(id, status)
 
 
-def _done_before(plan: Plan, journal: Journal) -> Callable[[Step], int | None]:
+def _done_before(plan: Plan, applies: Applies) -> Callable[[Step], int | None]:
     """By which operation an earlier apply carried out a step; not of a created account that was given no id."""
     done: dict[tuple[str, str], int | None] = {}
-    for operation in journal.done_by(plan.digest):
+    for operation in applies.done(plan.digest):
         if operation.user_id is not None:
             done[operation.kind, operation.user_id] = operation.id
             done[operation.kind, normalized(operation.user or "")] = operation.id

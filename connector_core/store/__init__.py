@@ -27,6 +27,7 @@
     protected.py     accounts that an entry of protected named once
     follow.py        from an operation to the picture
     journal.py       operations as rows
+    applies.py       plans carried out, as rows
     audit.py         refused attempts and changes of set-up as rows
     logs.py          the log kept with the state
     elapsed.py       how much time this state has witnessed

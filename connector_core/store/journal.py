@@ -263,43 +263,6 @@ class Journal:
                 hint="try again in a minute; until then a second request could create the person twice",
             )
 
-    # -- plans ---------------------------------------------------------------------------------------------
-
-    def begin_apply(self, digest: str, plan: Json, asked: Requester) -> int:
-        """Write down that a plan is being carried out; its number."""
-        with transaction(self.db):
-            id = new_event(self.db, self._connection, "operation")
-            self.db.execute(
-                "INSERT INTO applies (id, connection, digest, plan, status, who, reason, started) "
-                "VALUES (?, ?, ?, ?, 'running', ?, ?, ?)",
-                (id, self._connection, digest, compact(plan), asked.who, asked.reason, rfc3339(self._clock.now())),
-            )
-        return id
-
-    def carried_out(self, digest: str) -> tuple[int, str] | None:
-        """Number and end of the apply that carried that plan out in full; None where there was none."""
-        query = (
-            "SELECT id, finished FROM applies WHERE connection = ? AND digest = ? AND status = 'complete' "
-            "ORDER BY id LIMIT 1"
-        )
-        row = self.db.execute(query, (self._connection, digest)).fetchone()
-        return row and (row["id"], row["finished"])
-
-    def done_by(self, digest: str) -> list[Operation]:
-        """What the applies of that plan have changed, first to last."""
-        query = (
-            "SELECT * FROM journal WHERE connection = :connection AND state = 'done' AND outcome = 'changed' "
-            "AND apply IN (SELECT id FROM applies WHERE connection = :connection AND digest = :digest) ORDER BY id"
-        )
-        rows = self.db.execute(query, {"connection": self._connection, "digest": digest})
-        return [operation_of(row) for row in rows]
-
-    def finish_apply(self, id: int, status: str) -> None:
-        """Write down how far it came."""
-        now = rfc3339(self._clock.now())
-        with transaction(self.db):
-            self.db.execute("UPDATE applies SET status = ?, finished = ? WHERE id = ?", (status, now, id))
-
 
 def invited_since(db: sqlite3.Connection, clock: Clock) -> float:
     """What had been witnessed `PENDING_DAYS` ago, by the time that the state has witnessed."""

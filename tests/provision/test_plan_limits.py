@@ -17,7 +17,7 @@ from connector_core.host import plans
 from connector_core.host.host import Host
 from connector_core.provision.apply import Line
 from connector_core.provision.plan import Limits, Plan
-from connector_core.store.journal import Journal
+from connector_core.store.applies import Applies
 from connector_core.testing import FakeClock
 
 
@@ -170,8 +170,8 @@ def test_a_plan_that_another_process_carries_out_meanwhile_is_not_repeated(
         plan = connect(served, tmp_path).plan(csv_of(tmp_path, {login(1): "editor"}))
         look, looked = plans.require_not_carried_out, []
 
-        def quicker(plan: Plan, journal: Journal) -> None:
-            look(plan, journal)
+        def quicker(plan: Plan, applies: Applies) -> None:
+            look(plan, applies)
             looked.append(plan)
             if len(looked) == 1:
                 connect(served, tmp_path).apply(plan)
