@@ -153,6 +153,18 @@ def test_an_account_under_a_login_of_earlier_is_made_with_a_warning(tmp_path: Pa
         assert here.connection.plan(people).warnings == ()
 
 
+def test_what_is_made_again_bears_the_name_that_it_had(tmp_path: Path) -> None:
+    """No letter outside ASCII is sent as one inside: the Kelvin sign is never written as a k."""
+    kelvin = "mi\u212ae@example.com"
+    with scene(tmp_path, {ADA: True, kelvin: False}, same=by_letters) as here:
+        people = tmp_path / "people.csv"
+        people.write_text(f"email\n{ADA}\n")
+        here.connection.apply(here.connection.plan(people, prune=True))
+        assert here.truth() == {ADA: "editor"}
+        here.connection.apply(here.connection.plan())
+        assert here.truth() == {ADA: "editor", kelvin: "viewer"}
+
+
 @synced
 def test_disabled_twins(tmp_path: Path, synced: bool) -> None:
     """The enabled one is meant where only one is; where none is, each is named with its id."""

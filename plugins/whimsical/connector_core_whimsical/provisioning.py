@@ -6,6 +6,7 @@ from attrs import evolve
 
 from connector_core.errors import GuardRefused
 from connector_core.model import Grant, Key, NewAccount, Outcome
+from connector_core.names import lowered
 from connector_core.scim import new_user, replace
 from connector_core_whimsical import roles
 from connector_core_whimsical.client import WhimsicalClient
@@ -13,7 +14,7 @@ from connector_core_whimsical.client import WhimsicalClient
 
 def create(workspace: WhimsicalClient, account: NewAccount) -> Outcome:
     """POST. Without a role asked for none is sent, and the workspace's default applies (W8)."""
-    login = account.login.strip().lower()  # W15; the primary e-mail is the userName (W16)
+    login = lowered(account.login.strip())  # W15; the primary e-mail is the userName (W16)
     document = new_user(evolve(account, login=login))
     if account.role is not None:
         flag = roles.EDITOR_FLAG
