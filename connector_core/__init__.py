@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from connector_core.hookspecs import SANDBOX_SECRET, Vault, hookimpl
+    from connector_core.host.answer_rows import AnswerRows
     from connector_core.host.connection import Connection
     from connector_core.host.draft import Draft
     from connector_core.host.host import Capabilities, Host
@@ -114,6 +115,7 @@ _HOMES = {
     "Leftover": "config.secret_store",
     "Connection": "host.connection",
     "Draft": "host.draft",
+    "AnswerRows": "host.answer_rows",
     "SetupResult": "host.setup",
     "SANDBOX_SECRET": "hookspecs",
     "hookimpl": "hookspecs",
@@ -178,6 +180,7 @@ __all__ = [
     "SANDBOX_SECRET",
     "AccessRow",
     "AmbiguousName",
+    "AnswerRows",
     "ApplicationError",
     "ApplyReport",
     "Auth",

@@ -8,7 +8,7 @@ import re
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector_core.errors import ConnectorCoreError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from connector_core.model import ErrorInfo, Finding
 
 FORMAT_VERSION = 1
+_CHUNK = 2**16  # characters, of what is written while it is made
 _LABEL = re.compile(r" *(\d+\. |\w+: +|\w+ {2,})?")  # `2. text`, `hint: text`, `FAILED  text`
 
 
@@ -41,10 +42,19 @@ def print_lines(text: str) -> None:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """One document on standard output: a line for each member, and for each item of a list."""
-    members = {"format_version": FORMAT_VERSION, **document}
-    lines = ",\n".join(f"  {_json(name)}: {_json_member(value)}" for name, value in members.items())
-    _write("stdout", f"{{\n{lines}\n}}")
+    """One document on standard output: a line for each member, and for each item of a list.
+
+    Members are written one after the other, those that are iterators while they are gone through.
+    """
+    waiting: list[str] = []
+    size = 0
+    for part in _json_document({"format_version": FORMAT_VERSION, **document}):
+        waiting.append(part)
+        size += len(part)
+        if size > _CHUNK:
+            _write("stdout", "".join(waiting), end="")
+            waiting, size = [], 0
+    _write("stdout", "".join(waiting))
 
 
 def print_json_line(document: dict[str, Any]) -> None:
@@ -112,17 +122,44 @@ def _escaped(text: str, escape: Callable[[str], str]) -> str:
     return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else escape(c) for c in text)
 
 
+def _json_document(members: dict[str, Any]) -> Iterator[str]:
+    encode = _encoder()
+    before = "{\n"
+    for name, value in members.items():
+        yield f"{before}  {encode(name)}: "
+        before = ",\n"
+        if isinstance(value, list | tuple | Iterator):
+            yield from _json_items(value, encode)
+        else:
+            yield encode(value)
+    yield "\n}"
+
+
+def _json_items(items: Iterable[Any], encode: Callable[[Any], str]) -> Iterator[str]:
+    before = "[\n    "
+    for item in items:
+        yield before + encode(item)
+        before = ",\n    "
+    yield "[]" if before.startswith("[") else "\n  ]"
+
+
 def _json(value: Any) -> str:
     """JSON on one line, escaped further where a terminal would not show it or the stream could not hold it."""
+    return _encoder()(value)
+
+
+def _encoder() -> Callable[[Any], str]:
+    """Return what makes that JSON for standard output as it is now."""
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
-    text = json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf"))
-    return _escaped(text, lambda c: json.dumps(c)[1:-1])
+    encode = json.JSONEncoder(ensure_ascii=not encoding.lower().startswith("utf")).encode
 
+    def encoded(value: Any) -> str:
+        text = encode(value)
+        if text.isascii() and "\x7f" not in text:  # JSON escapes the other controls itself
+            return text
+        return _escaped(text, lambda c: json.dumps(c)[1:-1])
 
-def _json_member(value: Any) -> str:
-    if isinstance(value, list | tuple) and value:
-        return "[\n    " + ",\n    ".join(map(_json, value)) + "\n  ]"
-    return _json(value)
+    return encoded
 
 
 def _wrapped(name: Literal["stdout", "stderr"], message: str) -> str:
@@ -136,13 +173,13 @@ def _wrapped(name: Literal["stdout", "stderr"], message: str) -> str:
     return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def _write(name: Literal["stdout", "stderr"], text: str) -> None:
+def _write(name: Literal["stdout", "stderr"], text: str, end: str = "\n") -> None:
     """A reader who has gone away, as `head` does, changes nothing about what the command does and its exit code."""
     stream = getattr(sys, name)
     if stream is None:  # closed by whoever started us
         return
     try:
-        print(text, file=stream, flush=True)
+        print(text, file=stream, end=end, flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nor may what is left in it complain at exit
         if not isinstance(error, BrokenPipeError) and name == "stdout":

@@ -1,18 +1,22 @@
-"""Columns: as wide as they are, or on a terminal narrowed to fit it."""
+"""Columns: as wide as they are, or on a terminal narrowed to fit it; a long table is laid out a page at a time."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, zip_longest
+from typing import TypeVar
 
 from attrs import frozen
 from rich.cells import cell_len, set_cell_size
 
 from connector_core.cli.output import clean, columns, print_lines
 
+PAGE = 1000  # rows
 _GAP = "  "
 _LONGEST = 200  # letters of a cell: what is longer is for --json
+
+T = TypeVar("T")
 
 
 @frozen
@@ -29,15 +33,26 @@ class Column:
 
 
 def print_table(head: Sequence[Column | str], rows: Iterable[Sequence[str | None]]) -> None:
-    """A table without decoration, on standard output. A text is a column that keeps its width."""
+    """A table without decoration, on standard output. A text is a column that keeps its width.
+
+    The first page says how wide columns are; a later one can only widen them.
+    """
     shape = [Column(column) if isinstance(column, str) else column for column in head]
-    cells = [[_shortened(clean(cell or "")) for cell in row] for row in rows]
-    room = columns("stdout")
-    widths = [max(cell_len(text) for text in (c.head, *column)) for c, *column in zip(shape, *cells, strict=True)]
-    if room is not None:
-        widths = _fitting(shape, widths, room)
-    lines = ([c.head for c in shape], *cells)
-    print_lines("\n".join(line for row in lines for line in _lines(shape, row, widths)))
+    lines = iter(rows)
+    above, wide = [[c.head for c in shape]], [0] * len(shape)
+    while page := [*above, *([_shortened(clean(cell or "")) for cell in row] for row in islice(lines, PAGE))]:
+        above = []
+        wide = [max(width, *map(_width, column)) for width, *column in zip(wide, *page, strict=True)]
+        room = columns("stdout")
+        widths = wide if room is None else _fitting(shape, wide, room)
+        print_lines("\n".join(line for row in page for line in _lines(shape, row, widths)))
+
+
+def begun(rows: Iterable[T]) -> tuple[list[T], Iterator[T]]:
+    """Return the first page, and all rows: to look at some before the columns are named."""
+    lines = iter(rows)
+    first = list(islice(lines, PAGE))
+    return first, chain(first, lines)
 
 
 def _shortened(text: str) -> str:
@@ -59,7 +74,7 @@ def _fitting(shape: Sequence[Column], widths: Sequence[int], room: int) -> list[
 def _lines(shape: Sequence[Column], row: Sequence[str], widths: Sequence[int]) -> list[str]:
     """A row as lines; more than one where a cell wraps."""
     parts = [
-        textwrap.wrap(text, width, break_on_hyphens=False) if column.wrap and cell_len(text) > width else [text]
+        textwrap.wrap(text, width, break_on_hyphens=False) if column.wrap and _width(text) > width else [text]
         for column, text, width in zip(shape, row, widths, strict=True)
     ]
     cut = [
@@ -70,7 +85,12 @@ def _lines(shape: Sequence[Column], row: Sequence[str], widths: Sequence[int]) -
 
 
 def _cut(text: str, width: int, right: bool) -> str:
-    if cell_len(text) > width:
+    if _width(text) > width:
         text = f"{set_cell_size(text, width - 1).rstrip()}…"
-    filling = " " * (width - cell_len(text))
+    filling = " " * (width - _width(text))
     return filling + text if right else text + filling
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal it takes."""
+    return len(text) if text.isascii() else cell_len(text)

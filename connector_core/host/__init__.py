@@ -7,6 +7,7 @@
     setup.py         Host.configure, rename and remove; what a set-up did
     draft.py         Host.add: a new connection, tried before it is saved
     record.py        its half that reads the state alone
+    answer_rows.py   answers of any size, read while they are gone through
     sync_run.py      one call of Connection.sync
     plans.py         Connection.plan and Connection.apply
     protected_entries.py  entries of protected that name no account

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import field, frozen
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.connectors.plugins import Plugins
+from connector_core.host.answer_rows import AnswerRows
 from connector_core.model import (
     AccessRow,
     Change,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from connector_core.store.queries import Reader
     from connector_core.sync import SyncPolicy
 
+T = TypeVar("T")
+
 
 @frozen(kw_only=True)
 class Context:
@@ -47,7 +50,7 @@ class Context:
 
 
 class Record:
-    """The kept half of a `Connection`. Holds nothing open between calls."""
+    """The kept half of a `Connection`. Holds nothing open between calls, long `AnswerRows` aside."""
 
     def __init__(self, config: ConnectionConfig, path: Path, context: Context) -> None:
         self.config = config
@@ -86,7 +89,7 @@ class Record:
 
     def access(
         self, *, user: str | None = None, role: str | None = None, at: str | None = None
-    ) -> tuple[AccessRow, ...]:
+    ) -> AnswerRows[AccessRow]:
         """Who has what, ordered by login.
 
         :param user: login, id, ``type:id`` or e-mail.
@@ -95,23 +98,35 @@ class Record:
         :raises UnknownName: no such user, role or moment.
         :raises NoPicture: nothing was published yet.
         """
-        with self._reading() as reader:
-            return reader.access(user=user, role=role, at=self._event(reader, at))
+        return self._rows(lambda reader: reader.access(user=user, role=role, at=self._event(reader, at)))
 
     def view(
         self, *, user: str | None = None, role: str | None = None, at: str | None = None
-    ) -> tuple[Picture, tuple[AccessRow, ...]]:
+    ) -> tuple[Picture, AnswerRows[AccessRow]]:
         """`picture` and `access` of one and the same moment."""
-        with self._reading() as reader:
-            event = self._event(reader, at)
-            return reader.picture(event), reader.access(user=user, role=role, at=event)
+        pictures: list[Picture] = []
 
-    def changes(self, *, since: str | None = None, until: str | None = None) -> tuple[Change, ...]:
-        """What changed after ``since`` up to ``until``, by default since the sync before the last published one."""
-        with self._reading() as reader:
-            return reader.changes(
-                since=self._event(reader, since), until=None if until is None else reader.event_at(until)
-            )
+        def ask(reader: Reader) -> Iterator[AccessRow]:
+            event = self._event(reader, at)
+            pictures.append(reader.picture(event))
+            return reader.access(user=user, role=role, at=event)
+
+        rows = self._rows(ask)
+        return pictures[0], rows
+
+    def changes(
+        self, *, since: str | None = None, until: str | None = None, by_person: bool = False
+    ) -> AnswerRows[Change]:
+        """What changed after ``since`` up to ``until``, by default since the sync before the last published one.
+
+        :param by_person: within each moment ordered by login, and not as it was written down.
+        """
+
+        def ask(reader: Reader) -> Iterator[Change]:
+            last = None if until is None else reader.event_at(until)
+            return reader.changes(since=self._event(reader, since), until=last, by_person=by_person)
+
+        return self._rows(ask)
 
     def history(self, user: str) -> tuple[History, ...]:
         """All that is known of whoever has, or ever had, that login, e-mail or id; several where it was used again.
@@ -211,6 +226,15 @@ class Record:
 
     def _event(self, reader: Reader, moment: str | None) -> int | None:
         return None if moment is None else reader.event_at(moment, self._context.clock.now())
+
+    def _rows(self, ask: Callable[[Reader], Iterator[T]]) -> AnswerRows[T]:
+        """AnswerRows of an answer of one reader, which stays open until they are read."""
+
+        def read() -> Iterator[T]:
+            with self._reading() as reader:
+                yield from ask(reader)
+
+        return AnswerRows(read)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -33,6 +33,7 @@
     elapsed.py       how much time this state has witnessed
     prune.py         forgetting old history
     queries.py       answers about one connection
+    access.py        who has what, a page of accounts at a time
     overview.py      how a connection is doing
     changes.py       differences between pictures
     undo.py          what a plan changed, and what changed since

@@ -48,10 +48,12 @@ def open_reader(path: Path, *, migrate: bool = True) -> sqlite3.Connection | Non
     with _accessible(path):
         if not path.exists() or path.stat().st_size == 0:
             return None
-        db, version = _opened(path)
+        # a long answer may be read in another thread than that of the question, and is given up in any
+        db, version = _opened(path, any_thread=True)
         if version < NEWEST and migrate:
             db.close()
-            db = open_writer(path)
+            open_writer(path).close()
+            db, _ = _opened(path, any_thread=True)
         db.execute("PRAGMA query_only = ON")
         return db
 
@@ -103,11 +105,11 @@ def _unusable(path: Path, error: Exception) -> StateError:
     return StateError(f"cannot use the state file {path}: {error}", hint=hint)
 
 
-def _opened(path: Path) -> tuple[sqlite3.Connection, int]:
-    """The file and its version, once it is known to be ours."""
+def _opened(path: Path, *, any_thread: bool = False) -> tuple[sqlite3.Connection, int]:
+    """The file and its version, once it is known to be ours. ``any_thread``: one at a time, but any may use it."""
     trusted(path, "the state file")(path.stat())
     was_copied = _set_foreign_log_aside(path)
-    db = _connect(f"{path.absolute().as_uri()}?mode=rw")
+    db = _connect(f"{path.absolute().as_uri()}?mode=rw", any_thread=any_thread)
     try:
         version = _version(db, path)
         if was_copied:
@@ -142,8 +144,8 @@ def _has_no_log(path: Path) -> bool:
         return file.read(20)[18:20] == b"\x01\x01"
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+def _connect(uri: str, *, any_thread: bool = False) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30, check_same_thread=not any_thread)
     db.row_factory = sqlite3.Row
     # by which `login_key` and `email_key` are made and looked up: one rule of names, here and outside of SQL
     db.create_function("name_key", 1, lambda name: name and normalized(name), deterministic=True)

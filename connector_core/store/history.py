@@ -39,8 +39,8 @@ class Histories:
         return max(began, self.reader.oldest)
 
     def _history(self, key: Key, began: int) -> History:
-        changes = changes_where(self.reader.db, self.reader.id, "l.type = ? AND l.resource_id = ?", *key)
-        at_first, now = self.reader.rows_of([key], None, began), self.reader.rows_of([key], None, None)
+        changes = tuple(changes_where(self.reader.db, self.reader.id, "l.type = ? AND l.resource_id = ?", *key))
+        at_first, now = (tuple(self.reader.rows(at).of_accounts([key])) for at in (began, None))
         known = now or at_first
         return History(
             user_id=key.id, user=known[0].user if known else None, first=self._moment(began),

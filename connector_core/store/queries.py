@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -25,13 +24,12 @@ from connector_core.model import (
     SyncInfo,
 )
 from connector_core.names import ambiguous, entitlements_named
+from connector_core.store.access import AccessRows, resources_at
 from connector_core.store.changes import changes_where
-from connector_core.store.columns import COLUMNS
 from connector_core.store.connections import ENTITLEMENT_COLUMNS, ConnectionRef, find_connection, head
 from connector_core.store.logs import lines
 from connector_core.store.naming import AccountNames
 from connector_core.store.runs import sync_info
-from connector_core.store.views import access_query
 
 
 class Reader:
@@ -143,10 +141,8 @@ class Reader:
 
     # -- who has what --------------------------------------------------------------------------------------
 
-    def access(
-        self, *, user: str | None = None, role: str | None = None, at: int | None = None
-    ) -> tuple[AccessRow, ...]:
-        """Who has what, ordered by login.
+    def access(self, *, user: str | None = None, role: str | None = None, at: int | None = None) -> Iterator[AccessRow]:
+        """Who has what, ordered by login, read as it is gone through.
 
         :param user: a login, an id, ``type:id`` or an e-mail, as `connector_core.names` reads it.
         :param role: ``id``, ``type:id`` or ``type:id:slug``.
@@ -154,8 +150,10 @@ class Reader:
         :raises AmbiguousName: several accounts or roles fit.
         """
         self.picture(at)
-        keys = None if user is None else [self.account_named(user, at)]
-        return self.rows_of(keys, None if role is None else self._entitlements_named(role), at)
+        entitlements = None if role is None else self._entitlements_named(role)
+        if user is not None:
+            return self.rows(at).of_accounts([self.account_named(user, at)], entitlements)
+        return self.rows(at).of_all() if entitlements is None else self.rows(at).of_holders(entitlements)
 
     def entitlements(self) -> tuple[Entitlement, ...]:
         """What can be held, as far as the picture knows: neither ``note`` nor what revoking does."""
@@ -169,20 +167,9 @@ class Reader:
             for r in self.db.execute(query, (self.id,))
         )  # fmt: skip
 
-    def rows_of(
-        self, accounts: Sequence[Key] | None, entitlements: list[int] | None, at: int | None
-    ) -> tuple[AccessRow, ...]:
-        keys = None if accounts is None else json.dumps([list(k) for k in accounts])
-        roles = None if entitlements is None else json.dumps(entitlements)
-        seed = _ALL.format(resources=_resources(at)) if accounts is None else _THESE
-        query = access_query(seed, past=at is not None) + _CHOSEN
-        names = {"connection": self.id, "at": at, "keys": keys, "roles": roles}
-        rows = self.db.execute(query, names)
-        return tuple(self._access_row(row) for row in rows)
-
-    def _access_row(self, row: sqlite3.Row) -> AccessRow:
-        mfa = None if row["mfa"] is None else bool(row["mfa"])
-        return AccessRow(**{**dict(row), "connection": self.name, "confirmed": bool(row["confirmed"]), "mfa": mfa})
+    def rows(self, at: int | None) -> AccessRows:
+        """Rows of the picture."""
+        return AccessRows(self.db, self.id, self.name, at)
 
     def account_named(self, user: str, at: int | None = None) -> Key:
         """Return the account that ``user`` names: a login, an id, ``type:id``, or an e-mail (`connector_core.names`).
@@ -203,7 +190,7 @@ class Reader:
         """The error where a text names no account: the account that had this login before, else near matches."""
         if renamed := self.names.renamed(user):
             return UnknownName(renamed[0], hint=renamed[1])
-        query = f"SELECT coalesce(r.login, r.email, r.id) FROM {_resources(at)} r JOIN resource_types t "
+        query = f"SELECT coalesce(r.login, r.email, r.id) FROM {resources_at(at)} r JOIN resource_types t "
         query += "ON t.connection = :connection AND t.type = r.type AND t.account LIMIT 20000"
         names = [row[0] for row in self.db.execute(query, {"connection": self.id, "at": at})]
         near = get_close_matches(user, names, 3)
@@ -222,7 +209,9 @@ class Reader:
 
     # -- what changed --------------------------------------------------------------------------------------
 
-    def changes(self, *, since: int | None = None, until: int | None = None) -> tuple[Change, ...]:
+    def changes(
+        self, *, since: int | None = None, until: int | None = None, by_person: bool = False
+    ) -> Iterator[Change]:
         """What changed after event ``since`` up to ``until``; by default since the sync before the last published."""
         self.picture()
         if since is None:
@@ -231,7 +220,8 @@ class Reader:
                 "AND event < coalesce(?, 1 << 62) ORDER BY event DESC LIMIT 1 OFFSET 1"
             )
             since = self._one(query, self.id, None if until is None else until + 1) or 0
-        return changes_where(self.db, self.id, "l.event > ? AND l.event <= coalesce(?, 1 << 62)", since, until)
+        which = "l.event > ? AND l.event <= coalesce(?, 1 << 62)"
+        return changes_where(self.db, self.id, which, since, until, by_person=by_person)
 
     # -- which syncs ---------------------------------------------------------------------------------------
 
@@ -312,27 +302,9 @@ class Reader:
         return row and row[0]
 
 
-def _resources(at: int | None) -> str:
-    """The resources of the picture as a subquery: now, or as they were after an event."""
-    if at is None:
-        return "(SELECT * FROM resources WHERE connection = :connection)"
-    still = f"SELECT {COLUMNS} FROM resources WHERE connection = :connection AND began <= :at"
-    past = f"SELECT {COLUMNS} FROM resource_history WHERE connection = :connection AND began <= :at AND ended > :at"
-    return f"({still} UNION ALL {past})"
-
-
 def no_picture(connection: str) -> NoPicture:
     """The error where nothing was ever published."""
     return NoPicture(
         f"there is no picture of {connection} yet: no sync was published",
         hint=f"connector-core run {connection} makes one",
     )
-
-
-_ALL = """SELECT :connection, r.type, r.id, r.type, r.id FROM {resources} r
-    JOIN resource_types t ON t.connection = :connection AND t.type = r.type AND t.account"""
-_THESE = """SELECT :connection, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[0]'),
-    json_extract(value, '$[1]') FROM json_each(:keys)"""
-_CHOSEN = """
-AND (:roles IS NULL OR n.id IN (SELECT value FROM json_each(:roles)))
-ORDER BY lower(coalesce(r.login, r.name, r.id)), r.id, n.type, n.resource_id, n.slug, via"""

@@ -9,21 +9,34 @@ from __future__ import annotations
 import sqlite3
 
 
-def access_query(seed: str, *, past: bool = False) -> str:
+def access_query(seed: str, *, past: bool = False, found: bool = False) -> str:
     """Return a query for what accounts hold, inherited grants included; it ends within its WHERE clause.
 
     :param seed: a query for these accounts: connection, type, id, and type and id once more.
     :param past: of the picture after event ``:at``, and not of the current one.
+    :param found: the seed has found all, the last two being the type and id that each account holds through.
     """
     if not past:
-        steps = _STEP.format(table="grants", when="")
+        steps = "" if found else _STEP.format(table="grants", when="")
         now = {"resources": "resources", "held_on": "resources", "grants": "grants", "last_login": "y.last_login"}
         return _ACCESS.format(seed=seed, steps=steps, past="", activity=_ACTIVITY, **now)
     tables = {name: "\n    UNION ALL ".join(_versions(query, kind)) for name, kind, query in _PAST_TABLES}
     past_tables = "".join(f", {name} AS MATERIALIZED (\n    {query}\n)" for name, query in tables.items())
-    steps = "\n".join(_versions(_STEP, "grant"))
+    steps = "" if found else "\n".join(_versions(_STEP, "grant"))
     then = {"resources": "past_resources", "held_on": "past_held_on", "grants": "past_grants", "last_login": "NULL"}
     return _ACCESS.format(seed=seed, steps=steps, past=past_tables, activity="", **then)
+
+
+def holders_query(*, past: bool = False) -> str:
+    """Return a seed of `access_query` that has found all: the accounts that hold one of the entitlements ``:roles``.
+
+    Grants lie in the order of their principals. So groups are looked up, and all grants gone through once.
+    """
+    grants = {
+        name: "\n    UNION ALL ".join(_versions(query, "grant") if past else [query.format(table="grants", when="")])
+        for name, query in (("of_groups", _OF_GROUPS), ("of_all", _OF_ALL))
+    }
+    return _HOLDERS.format(**grants)
 
 
 def _versions(query: str, kind: str) -> list[str]:
@@ -70,6 +83,30 @@ _STEP = """  UNION
     CROSS JOIN {table} g ON g.connection = h.connection AND g.principal_type = h.via_type
         AND g.principal_id = h.via_id{when}
     JOIN entitlements n ON n.id = g.entitlement AND n.expands"""
+_HOLDERS = """WITH RECURSIVE roles (id) AS MATERIALIZED (
+    SELECT value FROM json_each(:roles)
+), groups (type, id, member) AS MATERIALIZED (
+    SELECT type, resource_id, id FROM entitlements WHERE connection = :connection AND expands
+), held_by_groups (type, id, entitlement) AS MATERIALIZED (
+    {of_groups}
+), passing (type, id, via_type, via_id) AS (
+    SELECT type, id, type, id FROM held_by_groups WHERE entitlement IN roles
+    UNION
+    SELECT b.type, b.id, p.via_type, p.via_id FROM passing p
+    JOIN groups k ON k.type = p.type AND k.id = p.id JOIN held_by_groups b ON b.entitlement = k.member
+), giving (entitlement, via_type, via_id) AS MATERIALIZED (
+    SELECT id, NULL, NULL FROM roles
+    UNION SELECT k.member, p.via_type, p.via_id FROM passing p JOIN groups k ON k.type = p.type AND k.id = p.id
+), holders (type, id, entitlement) AS (
+    {of_all}
+)
+SELECT DISTINCT :connection, h.type, h.id, coalesce(v.via_type, h.type), coalesce(v.via_id, h.id)
+FROM holders h JOIN resource_types t ON t.connection = :connection AND t.type = h.type AND t.account
+JOIN giving v ON v.entitlement = h.entitlement"""
+_OF_GROUPS = """SELECT k.type, k.id, g.entitlement FROM (SELECT DISTINCT type, id FROM groups) k CROSS JOIN {table} g
+    ON g.connection = :connection AND g.principal_type = k.type AND g.principal_id = k.id{when}"""
+_OF_ALL = """SELECT g.principal_type, g.principal_id, g.entitlement FROM {table} g
+    WHERE g.connection = :connection AND g.entitlement IN (SELECT entitlement FROM giving){when}"""
 # The past of those asked for, looked up by key. What is put together has to be named for SQLite to index it.
 _PAST_TABLES = (
     (

@@ -106,7 +106,7 @@ def test_access_counts_the_seats_that_cost_money(lived: Home) -> None:
     """In words at the end, and as numbers where everybody is asked for."""
     assert lived("access", "whimsical").err == "3 users: 3 editor (paid)\n"
     document = lived("access", "whimsical", "--json").document
-    assert list(document) == ["format_version", "picture", "seats", "access"]
+    assert list(document) == ["format_version", "picture", "access", "seats"]
     assert document["seats"] == [
         {"resource_type": "role", "role": "editor", "entitlement": "assigned", "held": 3, "paid": True}
     ]

@@ -38,10 +38,10 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda reader: reader.access(),
-        lambda reader: reader.access(at=1),
-        lambda reader: reader.access(role="viewer"),
-        lambda reader: reader.changes(since=0),
+        lambda reader: list(reader.access()),
+        lambda reader: list(reader.access(at=1)),
+        lambda reader: list(reader.access(role="viewer")),
+        lambda reader: list(reader.changes(since=0)),
         lambda reader: reader.counts(),
         lambda reader: reader.db.execute("SELECT * FROM access").fetchall(),
         lambda reader: reader.db.execute("SELECT * FROM accounts").fetchall(),
@@ -58,8 +58,25 @@ def test_one_person_is_found_without_going_through_what_everybody_holds(
     stores: dict[int, Path], at: int | None
 ) -> None:
     """Asking for one takes at most a fifth of the steps of asking for all, also of a past picture."""
-    one = steps(stores[MANY], lambda reader: reader.access(user="u7@example.com", at=at))
-    assert one <= steps(stores[MANY], lambda reader: reader.access(at=at)) / 5
+    one = steps(stores[MANY], lambda reader: list(reader.access(user="u7@example.com", at=at)))
+    assert one <= steps(stores[MANY], lambda reader: list(reader.access(at=at))) / 5
+
+
+@pytest.mark.parametrize("at", [None, 1])
+def test_the_first_row_comes_long_before_the_last(stores: dict[int, Path], at: int | None) -> None:
+    """The first of 800 accounts takes less than half of the steps of all, also of a past picture."""
+    one = steps(stores[MANY], lambda reader: next(reader.access(at=at)))
+    assert one <= steps(stores[MANY], lambda reader: list(reader.access(at=at))) / 2
+
+
+def test_a_role_is_found_without_going_through_what_everybody_else_holds(tmp_path: Path) -> None:
+    """A role that one of 800 holds takes at most a fifth of the steps of all access."""
+    names = [f"u{n}" for n in range(MANY)]
+    grants = (editor("u7"), *(viewer(name) for name in names))
+    page = Page(resources=tuple(user(name) for name in names), grants=grants)
+    Script({None: first("users"), ("users", 0): page}).connect(tmp_path / "s.db").sync()
+    one = steps(tmp_path / "s.db", lambda reader: list(reader.access(role="editor")))
+    assert one <= steps(tmp_path / "s.db", lambda reader: list(reader.access())) / 5
 
 
 def steps(db: Path, ask: Callable[[Reader], object]) -> int:

@@ -137,7 +137,7 @@ def test_the_picture_and_its_rows_are_of_one_moment(db: Path) -> None:
             picture = reader.picture()
             site.workspace.add("late@example.com", email="late@example.com", role=False)
             connection.sync()
-            assert len(reader.access()) == 3
+            assert len(list(reader.access())) == 3
             assert reader.picture() == picture
         now, rows = connection.view()
         assert (now.event, len(rows)) == ((picture.event or 0) + 1, 4)
