@@ -15,7 +15,7 @@ from connector_core.names import checked_address, normalized, shorten
 
 SETTING = "protected"
 EVERY = "*@"  # the beginning of an entry for all accounts of a domain
-_NO_NAME = re.compile(r"[\s;,<>\"'`\[\]{}()|*\\]")
+_BETWEEN = re.compile(r"[\s;,<>\"\[\]{}()|\\]")  # what stands between or around addresses, and in none
 _HINT = "one e-mail address, login, id or *@domain an entry: commas between them in a variable, a list in the file"
 
 
@@ -52,11 +52,13 @@ def _checked(entry: str) -> str:
     try:
         if "*" in text.removeprefix(EVERY):
             raise UsageError("* stands before the @ of a domain, and nowhere else")
+        if odd := _BETWEEN.search(text):
+            raise UsageError(f"it holds {odd[0]!r}")
         if text.startswith(EVERY):
             checked_address(f"every{text.removeprefix('*')}")
         elif "@" in text:
             checked_address(text)
-        elif not text or not text.isprintable() or _NO_NAME.search(text):
+        elif not text or not text.isprintable():
             raise UsageError("it is neither an address nor an id")
     except UsageError as error:
         why = error.message.rpartition(": ")[2]
