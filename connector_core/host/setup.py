@@ -162,7 +162,7 @@ class Setup:
             before = self.file.remove(name, identity=config.identity)
             mark_removed(entry.db, entry.connection, rfc3339(self.context.clock.now()))
             entry.changes.append(SetupChange(setting="connection", before=name))
-            identity = identity_of(entry.db, config.ref)
+        identity = str(config.identity)
         leftovers = self.forget([*before.values()], name) + self._forget_vault(name, identity)
         return SetupResult(connection=name, identity=identity, file=self.path, leftovers=leftovers)
 

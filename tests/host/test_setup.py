@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -13,7 +15,7 @@ from kit.cli import workspace
 from kit.keyrings import ForgetfulKeyring, MemoryKeyring, StubbornKeyring, using
 from kit.served import TOKEN, ServedWorkspace
 
-from connector_core import Host, UnknownName, UsageError
+from connector_core import Host, NoPicture, UnknownName, UsageError
 from connector_core.config.configuration import Configuration
 from connector_core.config.file import ConfigFile
 from connector_core.connectors.vault import FileVault
@@ -279,6 +281,25 @@ def test_of_two_that_add_one_name_the_second_is_refused(host: Host, there: Serve
     host.reload()
     assert (kept(tmp_path), host.connection("whimsical").identity) == ({TOKEN}, result.identity)
     assert host.connection("whimsical").sync().sync.status == "complete"
+
+
+def test_what_was_removed_is_not_found_under_its_name(host: Host, tmp_path: Path) -> None:
+    """Its history stays in the state, and is neither continued nor shown as another connection's."""
+    with workspace(2) as there:
+        for text in (None, f'[connections.whimsical]\nbase_url = "{there.url}"\ntoken = {{ env = "T" }}\n'):
+            if text is None:
+                add(host, there, keyring=False)
+            else:
+                (tmp_path / "c.toml").write_text(text)
+                host = at(tmp_path, T=TOKEN)
+            assert host.connection("whimsical").sync().changes.total == 0
+            host.remove("whimsical")
+            assert host.status("whimsical").label == "new"
+            with pytest.raises(NoPicture):
+                host.connection("whimsical").access()
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db:
+        assert db.execute("SELECT count(*) FROM syncs").fetchone() == (2,)
+        assert db.execute("SELECT count(*) FROM operations WHERE setting = 'connection'").fetchone() == (2,)
 
 
 def test_credentials_that_rotate_go_with_the_connection(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
