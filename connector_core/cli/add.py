@@ -166,13 +166,20 @@ class Form:
 
     def report(self, result: SetupResult) -> int:
         if self.options.json:
-            document = {"saved": True, "file": str(result.file), "secrets": dict(result.secrets)}
+            document = {
+                "saved": True,
+                "file": str(result.file),
+                "secrets": dict(result.secrets),
+                "warnings": [*result.warnings],
+            }
             print_json({**self._document(result.findings), **document})
             return 0
         show(result.findings)
         note(f"saved {self.name} in {result.file}")
         for setting, place in result.secrets.items():
             note(f"  its {setting} lies in {place}")
+        for warning in result.warnings:
+            say(f"  {warning}")
         note(f"  next: connector-core run {self.name}")
         return 0
 

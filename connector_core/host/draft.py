@@ -79,12 +79,15 @@ class Draft:
         known = setup.settings(self.connector)
         values = {k: Secret(v) if known[k].secret and isinstance(v, str) else v for k, v in settings.items()}
         secrets = {k: v for k, v in values.items() if isinstance(v, Secret)}
+        earlier = setup.label_of_earlier(self.name)
+        warning = f"the state keeps the history of an earlier {self.name} as {earlier}"
         kept = setup.keep(self.identity, self.name, secrets, keyring)
         with setup.kept_if_saved(kept, self.name), setup.entered(self._config({})):
             setup.file.add_connection(self.name, *self._tables(words, values, kept))
         return SetupResult(
             connection=self.name, identity=self.identity, file=setup.path, changed=tuple(sorted(settings)),
             secrets={key: where.place for key, where in kept.items()},
+            warnings=() if earlier is None else (warning,),
         )  # fmt: skip
 
     def unsaved(self, findings: tuple[Finding, ...]) -> SetupResult:

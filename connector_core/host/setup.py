@@ -36,11 +36,12 @@ from connector_core.store.connections import (
     connection_id,
     find_connection,
     identity_of,
+    label_after,
     mark_removed,
     new_identity,
     rename_connection,
 )
-from connector_core.store.database import explained, open_writer, transaction
+from connector_core.store.database import explained, open_reader, open_writer, transaction
 from connector_core.store.journal import Requester
 from connector_core.store.lock import exclusive
 
@@ -237,6 +238,16 @@ class Setup:
         """Delete secrets that nothing refers to any more; what is left."""
         left = (self.store.forget(reference, name) for reference in references)
         return tuple(leftover for leftover in left if leftover is not None)
+
+    def label_of_earlier(self, name: str) -> str | None:
+        """What the history of an earlier connection of that name is called once a new one has it."""
+        path = self.state(name)
+        with explained(path):
+            db = open_reader(path)
+            if db is None:
+                return None
+            with closing(db):
+                return label_after(db, name)
 
     @contextmanager
     def entered(self, config: ConnectionConfig) -> Iterator[SetupEntry]:

@@ -101,8 +101,7 @@ def _entered(db: sqlite3.Connection, ref: ConnectionRef) -> int:
     is_labelled = row is None or _is_free(other)
     if other is not None and is_labelled and (row is None or other["id"] != row["id"]):
         # the name went to another connection; the history of the earlier one keeps a label of its own
-        label = f"{other['name']} ({other['identity'][:8]})"
-        db.execute("UPDATE connections SET name = ? WHERE id = ?", (label, other["id"]))
+        db.execute("UPDATE connections SET name = ? WHERE id = ?", (_earlier_label(other), other["id"]))
     if row is None:
         made = db.execute(
             "INSERT INTO connections (name, connector, identity, configured) VALUES (?, ?, ?, ?) RETURNING id",
@@ -120,6 +119,16 @@ def _entered(db: sqlite3.Connection, ref: ConnectionRef) -> int:
         ),
     )  # fmt: skip
     return int(row["id"])
+
+
+def label_after(db: sqlite3.Connection, name: str) -> str | None:
+    """Return the label that a connection of that name has once another one is set up under it, or None."""
+    row = _named(db, name)
+    return None if row is None else _earlier_label(row)
+
+
+def _earlier_label(row: sqlite3.Row) -> str:
+    return f"{row['name']} ({row['identity'][:8]})"
 
 
 def _is_free(row: sqlite3.Row | None) -> bool:

@@ -302,6 +302,23 @@ def test_what_was_removed_is_not_found_under_its_name(host: Host, tmp_path: Path
         assert db.execute("SELECT count(*) FROM operations WHERE setting = 'connection'").fetchone() == (2,)
 
 
+def test_a_history_of_an_earlier_connection_of_the_name_is_said(tmp_path: Path) -> None:
+    """A new connection does not go on with it; the result says under which name the state keeps it."""
+    with workspace(2) as there:
+        before = at(tmp_path, CONNECTOR_CORE_WHIMSICAL_BASE_URL=there.url, CONNECTOR_CORE_WHIMSICAL_TOKEN=TOKEN)
+        earlier = before.connection("whimsical").identity
+        before.connection("whimsical").sync()
+        host = at(tmp_path)
+        result = add(host, there, keyring=False)
+        assert result.warnings == (
+            f"the state keeps the history of an earlier whimsical as whimsical ({earlier[:8]})",
+        )  # fmt: skip
+        assert host.connection("whimsical").sync().changes.total == 0
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db:
+        names = [row[0] for row in db.execute("SELECT connection FROM syncs ORDER BY id")]
+    assert names == [f"whimsical ({earlier[:8]})", "whimsical"]
+
+
 def test_credentials_that_rotate_go_with_the_connection(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
     """Renamed they are found, removed they are gone, and a draft that is given up leaves none."""
     identity = add(host, there, keyring=False).identity
