@@ -93,7 +93,7 @@ class OperationLog:
         key = wish.key or (resource.key if resource else None)
         event = None
         if after is not None and after.seen and key is not None:
-            event = self.follower.follow(id, self._now(key, after, ending.confirmed))
+            event = self.follower.follow(id, self._now(key, wish, after, ending.confirmed))
         self.journal.finish(
             id, ending.state, outcome=ending.outcome, verified=ending.verified, key=key, replaced=ending.replaced,
             login=resource.login if resource else None, warnings=map(mask, ending.warnings),
@@ -107,11 +107,26 @@ class OperationLog:
         self.log.add(_LEVELS.get(ending.state, "error"), _ended(ending))
         self.log.flush(self.journal.db, id)
 
-    def _now(self, key: Key, after: AccountState, confirmed: bool) -> AccountSnapshot:
+    def _now(self, key: Key, wish: DesiredState, after: AccountState, confirmed: bool) -> AccountSnapshot:
         held, known = self.held(key, after), confirmed and not after.unknown
         return AccountSnapshot(
-            key=key, resource=after.resource, held=held if after.there else frozenset(), confirmed=known
-        )
+            key=key, resource=after.resource, held=held if after.there else frozenset(), confirmed=known,
+            listed_elsewhere=self._listed_elsewhere(key, wish, held) if after.resource is not None else frozenset(),
+        )  # fmt: skip
+
+    def _listed_elsewhere(
+        self, key: Key, wish: DesiredState, held: frozenset[EntitlementKey]
+    ) -> frozenset[EntitlementKey]:
+        """Return the grants of the picture against which a read of the account proves nothing.
+
+        What was revoked has ended, and so has another of an exclusive group that is held now.
+        """
+        if any(
+            t.type == key.type and t.grants == "with_resource" for t in self.accounts.session.manifest.resource_types
+        ):
+            return frozenset()
+        missing = self.follower.held(key) - held - ({wish.role} if wish.kind == "revoke" else set())
+        return frozenset(e for e in missing if not any(self.accounts.excludes(e, other) for other in held))
 
 
 def _facts(wish: DesiredState, before: AccountState, reactivated: bool) -> JournalDraft:

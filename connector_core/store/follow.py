@@ -25,12 +25,16 @@ _INSERT = (
 
 @frozen(kw_only=True)
 class AccountSnapshot:
-    """An account as an operation left it. ``resource`` None: it is gone. ``confirmed``: what it holds was read back."""
+    """An account as an operation left it. ``resource`` None: it is gone. ``confirmed``: what it holds was read back.
+
+    ``listed_elsewhere``: grants that stand as they are, as a read of the account says nothing about them.
+    """
 
     key: Key
     resource: Resource | None
     held: Set[EntitlementKey] = frozenset()
     confirmed: bool = True
+    listed_elsewhere: Set[EntitlementKey] = frozenset()
 
 
 class Follower:
@@ -49,7 +53,7 @@ class Follower:
         self._touch(now.key)
         self._resource(event, now)
         keep_activity(self._db, self._connection, now.key, now.resource)
-        self._grants(event, now, operation)
+        self._grants(event, now)
         self._db.execute(f"UPDATE resources SET held = {HELD_NOW} {_RESOURCE}", (self._connection, *now.key))
         return event
 
@@ -117,9 +121,9 @@ class Follower:
             if before[name] != value:
                 self._log(event, key, login, "changed", name, as_text(name, before[name]), as_text(name, value))
 
-    def _grants(self, event: int, now: AccountSnapshot, operation: int) -> None:
+    def _grants(self, event: int, now: AccountSnapshot) -> None:
         before = self.held(now.key)
-        ended = before - now.held - self._listed_elsewhere(now, before - now.held, operation)
+        ended = before - now.held - now.listed_elsewhere
         self._log_grants(event, now, ended, set(now.held) - before)
         for entitlement in ended | now.held:
             row = self._grant(now.key, entitlement)
@@ -130,24 +134,6 @@ class Follower:
             elif bool(row["confirmed"]) != now.confirmed:
                 self._end(event, now.key, entitlement)
                 self._begin(event, now, entitlement, (row["source"], row["beside"]), _first(row))
-
-    def _listed_elsewhere(
-        self, now: AccountSnapshot, missing: Set[EntitlementKey], operation: int
-    ) -> set[EntitlementKey]:
-        """Return which ``missing`` grants stand, as a read of such an account gives not all that it holds.
-
-        What the operation itself revoked has ended, and so has another of an exclusive group that is held now.
-        """
-        query = "SELECT gives_all FROM resource_types WHERE connection = ? AND type = ?"
-        row = self._db.execute(query, (self._connection, now.key.type)).fetchone()
-        if now.resource is None or row is None or row["gives_all"]:
-            return set()
-        revoked = self._db.execute(
-            "SELECT resource_type, role, entitlement FROM journal WHERE id = ? AND kind = 'revoke'", (operation,)
-        ).fetchone()
-        groups = {self._exclusive(entitlement) for entitlement in now.held} - {None}
-        standing = (e for e in missing if self._exclusive(e) not in groups)
-        return {e for e in standing if revoked is None or e != EntitlementKey(*revoked)}
 
     def _log_grants(
         self, event: int, now: AccountSnapshot, ended: Set[EntitlementKey], begun: Set[EntitlementKey]

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from kit.sync import (
-    EDITOR,
     MEMBER,
-    VIEWER,
     Script,
     editor,
     first,
@@ -33,7 +31,8 @@ from connector_core.errors import (
     StreamExpired,
     Unreachable,
 )
-from connector_core.model import Cursor, EntitlementKey, Key, Page, Rejected, SyncReport
+from connector_core.hookspecs import hookimpl
+from connector_core.model import Cursor, EntitlementKey, Grant, Key, Outcome, Page, Rejected, SyncReport
 from connector_core.store.connections import new_event
 from connector_core.store.database import transaction
 from connector_core.store.follow import AccountSnapshot, Follower
@@ -245,42 +244,51 @@ def test_a_grant_made_by_an_operation_belongs_to_no_other_groups_stream(db: Path
     pages = world()
     pages["in:G", 0] = Page()
     synced(db, pages)
-    follow(db, EntitlementKey("group", "G", MEMBER))
+    with opened(db) as connection, transaction(connection):
+        granted = frozenset({EntitlementKey("group", "G", MEMBER)})
+        now = AccountSnapshot(key=Key("user", "a"), resource=user("a"), held=granted)
+        Follower(connection, 1, FakeClock()).follow(new_event(connection, 1, "operation"), now)
     pages["in:G", 0] = ApplicationError("500")
     assert (synced(db, pages)[0].sync.status, ("a", "G") in held(db)) == ("incomplete", True)
     pages["in:G", 0] = Page()
     assert (synced(db, pages)[0].sync.status, ("a", "G") in held(db)) == ("complete", False)
 
 
-def follow(db: Path, *held: EntitlementKey, kind: str = "grant", of: EntitlementKey | None = None) -> None:
-    """As after an operation on a, whose account reads afterwards as holding these entitlements."""
-    with opened(db) as connection, transaction(connection):
-        event = new_event(connection, 1, "operation")
-        connection.execute(
-            "INSERT INTO journal (id, connection, kind, state, type, account, resource_type, role, entitlement, who, "
-            "created, holder) VALUES (?, 1, ?, 'done', 'user', 'a', ?, ?, ?, 'me', '2027-01-15T08:00:00.000Z', '')",
-            (event, kind, *(of or (None, None, None))),
-        )
-        now = AccountSnapshot(key=Key("user", "a"), resource=user("a"), held=frozenset(held))
-        Follower(connection, 1, FakeClock()).follow(event, now)
+class Provider(Script):
+    """A script that can grant and revoke: an account holds roles, and its memberships are listed elsewhere."""
+
+    @hookimpl
+    def find_account(self, login: str) -> Page:
+        page = self.single[Key("user", login.partition("@")[0])]
+        assert isinstance(page, Page)
+        return page
+
+    @hookimpl
+    def provision_grant(self, grant: Grant) -> Outcome:
+        return self._holds(grant.principal, grant)
+
+    @hookimpl
+    def provision_revoke(self, grant: Grant) -> Outcome:
+        return self._holds(grant.principal)
+
+    def _holds(self, key: Key, *grants: Grant) -> Outcome:
+        self.single[key] = Page(resources=(user(key.id),), grants=grants)
+        return Outcome()
 
 
-def test_an_operation_ends_no_grant_that_is_listed_elsewhere(db: Path) -> None:
-    """The account as it reads afterwards proves nothing against its memberships; what was revoked has ended."""
-    synced(db, world())
-    follow(db, VIEWER, of=VIEWER)
-    assert held(db) == HELD | {("a", "viewer")}
-    follow(db, EDITOR, of=EDITOR)
-    assert held(db) == HELD | {("a", "editor")}
-    follow(db, EDITOR, kind="revoke", of=EntitlementKey("group", "G", MEMBER))
-    assert held(db) == HELD - {("a", "G")} | {("a", "editor")}
-
-
-def test_an_operation_ends_what_a_whole_read_does_not_give(db: Path) -> None:
-    """Where a read of the account gives all grants that it holds."""
-    synced(db, world(), gives_all=True)
-    follow(db, VIEWER, of=VIEWER)
-    assert held(db) == HELD - {("a", "G")} | {("a", "viewer")}
+@pytest.mark.parametrize("gives_all", [False, True])
+def test_an_operation_ends_no_grant_that_is_listed_elsewhere(db: Path, gives_all: bool) -> None:
+    """The account as it reads afterwards proves nothing against its memberships, unless it gives all its grants."""
+    script = Provider(world(), single={Key("user", "a"): Page(resources=(user("a"),))})
+    script.types = (evolve(script.types[0], grants="with_resource" if gives_all else "elsewhere"), *script.types[1:])
+    connection = script.connect(db).host.connection("script", managed=True)  # type: ignore[attr-defined]
+    connection.sync()
+    rest = HELD - {("a", "G")} if gives_all else HELD
+    for role in ("viewer", "editor"):
+        assert connection.grant(role, "a@example.com").state == "done"
+        assert held(db) == rest | {("a", role)}
+    assert connection.revoke("editor", "a@example.com", yes=True).state == "done"
+    assert held(db) == rest
 
 
 # -- a read of the principal ----------------------------------------------------------------------------------------

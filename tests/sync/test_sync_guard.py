@@ -137,11 +137,12 @@ def test_another_workspaces_people_end_no_grant(db: Path) -> None:
         connection = connect(db, site)
         connection.sync()
         before = picture(connection)
-        own, site._app.workspace = site._app.workspace, Workspace(seed=2)
-        site._app.workspace.populate(30, seed=5)
+        served = site._app.app  # type: ignore[attr-defined]
+        own, served.workspace = served.workspace, Workspace(seed=2)
+        served.workspace.populate(30, seed=5)
         assert connection.sync().sync.status == "held"
         assert picture(connection) == before
-        site._app.workspace = own
+        served.workspace = own
         assert connection.sync().sync.status == "complete"
         assert picture(connection) == before
 
