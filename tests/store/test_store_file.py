@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -178,13 +179,8 @@ def test_a_migration_that_dies_half_way_is_done_again(
                 raise KeyboardInterrupt
             return super().execute(*arguments)
 
-    def dying(uri: str) -> sqlite3.Connection:
-        made = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30, factory=Dies)
-        made.row_factory = sqlite3.Row
-        return made
-
     with monkeypatch.context() as patch:
-        patch.setattr(database, "_connect", dying)
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Dies))
         with pytest.raises(KeyboardInterrupt):
             for _ in range(100):
                 open_writer(db).close()
