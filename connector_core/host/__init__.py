@@ -5,6 +5,7 @@
     host.py          Host: plugins, configuration and state put together
     connection.py    Connection: what can be asked of one account of an application
     setup.py         Host.configure, rename and remove; what a set-up did
+    setup_entry.py   what a set-up changes, for the journal
     draft.py         Host.add: a new connection, tried before it is saved
     record.py        its half that reads the state alone
     answer_rows.py   answers of any size, read while they are gone through

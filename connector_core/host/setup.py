@@ -8,17 +8,14 @@ to be.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
 from connector_core.clock import rfc3339
-from connector_core.config import addresses
 from connector_core.config.configuration import Configuration, ConnectionConfig, resolve, variable
 from connector_core.config.file import ConfigFile
 from connector_core.config.secret_store import Leftover, SecretStore, StoredSecret
@@ -27,6 +24,7 @@ from connector_core.errors import ConfigurationError, StateError, UnknownName, U
 from connector_core.host.audit import Audit, SetupChange
 from connector_core.host.connection import Connection
 from connector_core.host.record import Context
+from connector_core.host.setup_entry import SetupEntry, differences
 from connector_core.model import Finding, Json, Secret
 from connector_core.settings import RESERVED, Setting, declared
 from connector_core.store.audit import note_setup
@@ -129,7 +127,7 @@ class Setup:
         facts = {**changes, **{key: where.reference for key, where in kept.items()}}
         with self.kept_if_saved(kept, name), self.journaled(config, asked) as entry:
             before = self.file.change(name, facts, identity=result.identity, app=_app_elsewhere(config))
-            entry.changes += _differences(config, before, facts, known)
+            entry.changes += differences(config, before, facts, known)
         self._note_for_app(config, entry.changes, asked)
         replaced = [before.get(k) for k, v in facts.items() if k in known and known[k].secret and before.get(k) != v]
         places = {key: where.place for key, where in kept.items()}
@@ -312,15 +310,6 @@ class Setup:
         )
 
 
-@define(kw_only=True)
-class SetupEntry:
-    """What is being written into the journal of one connection, whose row is ``connection``."""
-
-    db: sqlite3.Connection
-    connection: int
-    changes: list[SetupChange] = field(factory=list)
-
-
 def _settings(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in changes.items() if key not in WORDS and value is not None}
 
@@ -335,21 +324,3 @@ def _app_elsewhere(config: ConnectionConfig) -> str | None:
     """The app that a variable names, and not the file."""
     value = config.words.get("app")
     return config.app if value is not None and value.source == "environment" else None
-
-
-def _differences(
-    config: ConnectionConfig, before: Mapping[str, Any], facts: Mapping[str, Any], known: Mapping[str, Setting]
-) -> Iterator[SetupChange]:
-    """What is different by now, as text; a secret has none."""
-    earlier = {**before, "owner": config.owner, "managed": config.managed}
-    for key, value in facts.items():
-        if key in known and known[key].secret:
-            yield SetupChange(setting=key)
-        elif earlier.get(key) != value:
-            yield SetupChange(setting=key, before=_text(earlier.get(key)), after=_text(value))
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    return addresses.shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

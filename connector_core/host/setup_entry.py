@@ -1,0 +1,42 @@
+"""What a set-up changes, as its journal has it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import define, field
+
+from connector_core.config import addresses
+from connector_core.config.configuration import ConnectionConfig
+from connector_core.host.audit import SetupChange
+from connector_core.settings import Setting
+
+
+@define(kw_only=True)
+class SetupEntry:
+    """What is being written into the journal of one connection, whose row is ``connection``."""
+
+    db: sqlite3.Connection
+    connection: int
+    changes: list[SetupChange] = field(factory=list)
+
+
+def differences(
+    config: ConnectionConfig, before: Mapping[str, Any], facts: Mapping[str, Any], known: Mapping[str, Setting]
+) -> Iterator[SetupChange]:
+    """Return what is different by now, as text; a secret has none."""
+    earlier = {**before, "owner": config.owner, "managed": config.managed}
+    for key, value in facts.items():
+        if key in known and known[key].secret:
+            yield SetupChange(setting=key)
+        elif earlier.get(key) != value:
+            yield SetupChange(setting=key, before=_text(earlier.get(key)), after=_text(value))
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return addresses.shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
