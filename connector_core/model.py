@@ -194,7 +194,8 @@ class Manifest:
 
     ``name`` equals the name of its entry point. ``settings`` is an attrs class whose fields are made with
     ``setting()``, ``secret()`` and ``address()``. ``entitlements`` are those that exist in every account of the
-    application, whatever a listing says. ``max_workers`` is the most pages to ask for at once.
+    application, whatever a listing says. ``max_workers`` is the most pages to ask for at once. ``contract`` is the
+    version of the plugin contract that it is written for: 2 is the newest, and 1 where a plugin does not say.
     """
 
     name: str
@@ -281,12 +282,18 @@ class Finding:
 
 @frozen(kw_only=True)
 class NewAccount:
-    """An account to create. ``role`` None means the application's own default."""
+    """An account to create, of a resource type with the user trait.
+
+    ``roles`` are what it is to hold; none means the application's own default. ``role`` is the first of them, for
+    plugins of contract 1.
+    """
 
     login: str
+    type: str = "user"
     given_name: str | None = None
     family_name: str | None = None
     role: EntitlementKey | None = None
+    roles: tuple[EntitlementKey, ...] = Factory(lambda self: (self.role,) if self.role else (), takes_self=True)
     profile: Mapping[str, Json] = Factory(dict)
 
 

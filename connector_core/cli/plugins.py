@@ -42,6 +42,9 @@ def plugins(options: Options) -> None:
     else:
         states = (f"broken: {row.error}" if row.error else ", ".join(row.hooks) for row in rows)
         print_table(_PLUGINS, ((p.name, p.distribution, p.version, s) for p, s in zip(rows, states, strict=True)))
+        for row in rows:
+            for line in row.notes:
+                note(f"{row.name} (contract {row.contract}): {line}")
 
 
 @click.command(cls=Command)

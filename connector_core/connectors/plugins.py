@@ -10,10 +10,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pluggy
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from connector_core import hookspecs
 from connector_core.clock import within
@@ -21,25 +21,29 @@ from connector_core.connectors.blame import place
 from connector_core.connectors.connector import Connector, error_text, failure, hooks_of
 from connector_core.connectors.plugin_output import PluginVoice
 from connector_core.errors import ConnectorCoreError, PluginError, UnknownName
+from connector_core.model import Manifest
 from connector_core.settings import declared
 
-if TYPE_CHECKING:
-    pass
-
 T = TypeVar("T")
-CONTRACT = 1  # the version of the plugin contract that this host speaks
+CONTRACTS = (1, 2)  # the versions of the plugin contract that this host speaks
 ANNOUNCEMENT_SECONDS = 30.0  # longer than this, nobody waits for a plugin that is only told something
 
 
 @frozen(kw_only=True)
 class PluginInfo:
-    """A row of `connector-core plugins`: what is installed, and why it cannot be used where ``error`` is set."""
+    """A row of `connector-core plugins`: what is installed, and why it cannot be used where ``error`` is set.
+
+    ``contract``: the version of the plugin contract that a connector is written for; None of other plugins. ``notes``:
+    what it does not say, and the newest contract asks for.
+    """
 
     name: str
     distribution: str | None
     version: str | None
     hooks: tuple[str, ...] = ()
     error: str | None = None
+    contract: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @frozen
@@ -111,18 +115,19 @@ class Plugins:
 
     def _row(self, found: _Found) -> PluginInfo:
         hooks: frozenset[str] = frozenset()
-        problem = None
+        problem = manifest = None
         try:
             manager = self._load(found.name)
             hooks = hooks_of(manager)
             if "connector_manifest" in hooks:
-                _verify_manifest(Connector(found.name, found.version or "0", manager))
+                manifest = _verify_manifest(Connector(found.name, found.version or "0", manager))
         except ConnectorCoreError as error:
             problem = str(error)
-        return PluginInfo(
+        row = PluginInfo(
             name=found.name, distribution=found.distribution, version=found.version, hooks=tuple(sorted(hooks)),
             error=problem,
         )  # fmt: skip
+        return row if manifest is None else evolve(row, contract=manifest.contract, notes=_notes(manifest, hooks))
 
     def _load(self, name: str) -> pluggy.PluginManager:
         if name not in self._managers:
@@ -178,13 +183,27 @@ def _manager(found: _Found) -> pluggy.PluginManager:
 _LAZY = (inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.iscoroutinefunction)
 
 
-def _verify_manifest(connector: Connector) -> None:
+def _verify_manifest(connector: Connector) -> Manifest:
     manifest, name = connector.manifest(), connector.name
-    if manifest.contract != CONTRACT:
-        raise PluginError(f"the plugin {name} speaks version {manifest.contract} of the contract, this host {CONTRACT}")
+    if manifest.contract not in CONTRACTS:
+        spoken = " and ".join(map(str, CONTRACTS))
+        raise PluginError(f"the plugin {name} speaks version {manifest.contract} of the contract, this host {spoken}")
     if manifest.name != name:
         raise PluginError(f"the manifest is named {manifest.name!r}, its entry point {name!r}: they must be the same")
     try:
         list(declared(manifest.settings))
     except Exception as error:
         raise PluginError(f"the plugin {name} has no usable settings class: {error_text(error)}") from error
+    return manifest
+
+
+def _notes(manifest: Manifest, hooks: frozenset[str]) -> tuple[str, ...]:
+    """Return what a plugin of an earlier contract does not say, each with what follows from it."""
+    if manifest.contract == CONTRACTS[-1]:
+        return ()
+    notes = []
+    if all(kind.grants == "elsewhere" for kind in manifest.resource_types):
+        notes.append("no resource type says grants='with_resource': a read of an account ends none of its grants")
+    if "provision_create_account" in hooks:
+        notes.append("a new account is read for one role (NewAccount.role), and not for several (NewAccount.roles)")
+    return (*notes, f"set Manifest(contract={CONTRACTS[-1]}) once that is looked at (docs/plugins.md)")

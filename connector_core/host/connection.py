@@ -126,8 +126,9 @@ class Connection(Record):
         def create(requests: Requests) -> Operation:
             wanted = requests.role(role) if role is not None else None
             account = NewAccount(
-                login=address, given_name=given_name, family_name=family_name, role=wanted, profile=profile or {}
-            )
+                login=address, type=requests.engine.account_type, given_name=given_name, family_name=family_name,
+                role=wanted, profile=profile or {},
+            )  # fmt: skip
             return requests.create(account)
 
         return self._operate("create_account", create, terms, user=login, role=role)

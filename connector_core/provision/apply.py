@@ -145,8 +145,9 @@ def _operation(requests: Requests, step: Step) -> Operation:
     account_type = requests.engine.account_type
     if step.kind == "create_account":
         wanted = NewAccount(
-            login=step.login or step.user, given_name=step.given_name, family_name=step.family_name, role=step.role
-        )
+            login=step.login or step.user, type=account_type, given_name=step.given_name, family_name=step.family_name,
+            role=step.role,
+        )  # fmt: skip
         return requests.create(wanted, planned=[Key(account_type, step.user_id)] if step.user_id else [])
     key = Key(account_type, step.user_id or "")
     expected = None if step.before is None else frozenset(step.before)

@@ -40,6 +40,7 @@ class Settings:
 @hookimpl
 def connector_manifest() -> Manifest:
     return Manifest(
+        contract=2,
         name="minimal",
         display_name="Minimal",
         summary="People and teams of a dictionary",

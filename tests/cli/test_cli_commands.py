@@ -260,7 +260,7 @@ def test_plugins(home: Home) -> None:
     """Name, distribution, version and hooks of what is installed."""
     row = next(row for row in home("plugins", "--json").document["plugins"] if row["name"] == "whimsical")
     assert (list(row), row["distribution"], row["error"]) == (
-        ["name", "distribution", "version", "hooks", "error"], "connector-core", None,
+        ["name", "distribution", "version", "hooks", "error", "contract", "notes"], "connector-core", None,
     )  # fmt: skip
     assert re.search(r"^whimsical  +connector-core  +\S+  +connector_check, ", home("plugins").out, re.M)
 

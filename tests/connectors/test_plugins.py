@@ -16,7 +16,9 @@ from typing import Any
 import pluggy
 import pytest
 from attrs import frozen
+from kit.sync import Script
 
+import connector_core_whimsical.plugin as whimsical
 from connector_core import (
     ConnectorCoreError,
     EntitlementKey,
@@ -77,6 +79,19 @@ def test_our_own_plugin_works_in_bad_company(rows: dict[str, list[Any]]) -> None
     assert rows["rude of strange-rude"][2] is None
 
 
+def test_a_plugin_of_contract_1_works_and_is_given_notes() -> None:
+    """It says what the plugin lacks, and what follows; one of contract 2 is given none."""
+    script = Script({})
+    (row,) = Plugins({"script": script}, entry_point_group=None).rows()
+    assert (row.error, row.contract) == (None, 1)
+    assert row.notes == (
+        "no resource type says grants='with_resource': a read of an account ends none of its grants",
+        "set Manifest(contract=2) once that is looked at (docs/plugins.md)",
+    )
+    (row,) = Plugins({"whimsical": whimsical}, entry_point_group=None).rows()
+    assert (row.error, row.contract, row.notes) == (None, 2, ())
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -87,7 +102,7 @@ def test_our_own_plugin_works_in_bad_company(rows: dict[str, list[Any]]) -> None
         ("wrong_argument", "Argument(s) {'klient'} are declared in the hookimpl but can not be found in the hookspec"),
         ("generator", "sync_page is a generator or coroutine; hooks return values"),
         ("coroutine", "sync_page is a generator or coroutine; hooks return values"),
-        ("newer_contract", "speaks version 2 of the contract, this host 1"),
+        ("newer_contract", "speaks version 3 of the contract, this host 1 and 2"),
         ("other_name", "the manifest is named 'whimsical', its entry point 'other_name'"),
         ("odd_settings", "Settings.token is not made with setting(), secret() or address()"),
     ],

@@ -25,7 +25,7 @@ URN = "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User"
 def test_the_manifest_needs_no_settings() -> None:
     """Listings work before anything is configured."""
     manifest = plugin.connector_manifest(None)
-    assert (manifest.name, manifest.max_workers, manifest.contract) == ("whimsical", 8, 1)
+    assert (manifest.name, manifest.max_workers, manifest.contract) == ("whimsical", 8, 2)
     assert [(kind.type, kind.traits) for kind in manifest.resource_types] == [("user", ("user",)), ("role", ("role",))]
     assert [e.resource for e in manifest.entitlements] == [Key("role", "editor"), Key("role", "viewer")]
 

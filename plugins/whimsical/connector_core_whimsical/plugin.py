@@ -43,6 +43,7 @@ _GUIDE = Guide(  # W20, W22; plans are named differently in different places (W2
 @hookimpl
 def connector_manifest(settings: Settings | None) -> Manifest:
     return Manifest(
+        contract=2,
         name="whimsical",
         display_name="Whimsical",
         summary="Members of a Whimsical workspace and their roles, over SCIM 2.0",

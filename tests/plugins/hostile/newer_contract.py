@@ -15,5 +15,5 @@ class Settings:
 @hookimpl
 def connector_manifest() -> Manifest:
     return Manifest(
-        name="newer_contract", display_name="", summary="", settings=Settings, resource_types=(), contract=2
+        name="newer_contract", display_name="", summary="", settings=Settings, resource_types=(), contract=3
     )
