@@ -62,8 +62,8 @@ class AccessRows:
 def resources_at(at: int | None) -> str:
     """The resources of the picture as a subquery: now, or as they were after an event."""
     if at is None:
-        return "(SELECT * FROM resources WHERE connection = :connection)"
-    still = f"SELECT {COLUMNS} FROM resources WHERE connection = :connection AND began <= :at"
+        return "(SELECT * FROM current_resources WHERE connection = :connection)"
+    still = f"SELECT {COLUMNS} FROM current_resources WHERE connection = :connection AND began <= :at"
     past = f"SELECT {COLUMNS} FROM resource_history WHERE connection = :connection AND began <= :at AND ended > :at"
     return f"({still} UNION ALL {past})"
 

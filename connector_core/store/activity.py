@@ -30,7 +30,7 @@ _KEEP = f"INSERT INTO activity (connection, type, id, {_NAMES})"
 # After the resources are what they are now: an operation may have removed one since it was read.
 PUBLISH_ACTIVITY = (
     f"{_KEEP} SELECT :connection, s.type, s.id, {', '.join(f's.{name}' for name in ACTIVITY)} "
-    "FROM staged_activity s JOIN resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id "
+    "FROM staged_activity s JOIN current_resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id "
     f"WHERE s.sync = :sync ON CONFLICT (connection, type, id) DO UPDATE SET {_NEWER}",
     "DELETE FROM activity WHERE (connection, type, id) IN (SELECT :connection, type, id FROM temp.gone)",
 )

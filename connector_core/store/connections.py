@@ -216,7 +216,7 @@ class EntitlementRows(dict[EntitlementKey, int]):
 
     def reload(self) -> None:
         """Read them anew, as after a transaction that was rolled back."""
-        query = "SELECT id, type, resource_id, slug FROM entitlements WHERE connection = ?"
+        query = "SELECT id, type, resource_id, slug FROM known_entitlements WHERE connection = ?"
         rows = self._db.execute(query, (self._connection,))
         self.clear()
         self.update((EntitlementKey(type, resource, slug), id) for id, type, resource, slug in rows)
@@ -225,7 +225,7 @@ class EntitlementRows(dict[EntitlementKey, int]):
         """Store what these entitlements are: at once, or as read in ``sync``, to be published with it."""
         rows = [(*(getattr(e, name) for name in _DEFINED), self[e.key], sync) for e in entitlements]
         if sync is None:
-            update = f"UPDATE entitlements SET {', '.join(f'{name} = ?' for name in _DEFINED)} WHERE id = ?"
+            update = f"UPDATE known_entitlements SET {', '.join(f'{name} = ?' for name in _DEFINED)} WHERE id = ?"
             self._db.executemany(update, [row[:-1] for row in rows])
         else:
             columns = f"{ENTITLEMENT_COLUMNS}, entitlement, sync"
@@ -235,10 +235,11 @@ class EntitlementRows(dict[EntitlementKey, int]):
     def __missing__(self, key: EntitlementKey) -> int:
         """Another process may have added it meanwhile: operations go ahead during a sync."""
         self._db.execute(
-            "INSERT OR IGNORE INTO entitlements (connection, type, resource_id, slug, name) VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO known_entitlements (connection, type, resource_id, slug, name) "
+            "VALUES (?, ?, ?, ?, ?)",
             (self._connection, *key, key.slug),
         )
-        query = "SELECT id FROM entitlements WHERE (connection, type, resource_id, slug) = (?, ?, ?, ?)"
+        query = "SELECT id FROM known_entitlements WHERE (connection, type, resource_id, slug) = (?, ?, ?, ?)"
         id: int = self._db.execute(query, (self._connection, *key)).fetchone()[0]
         self[key] = id
         return id

@@ -79,15 +79,16 @@ _NOT_HELD = f"""
     AND NOT EXISTS (SELECT 1 FROM json_each(s.held) WHERE value = g.entitlement)
     AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE {_SAME.format("n", "g")})
     AND NOT {_UNKNOWN}
-    AND NOT EXISTS (SELECT 1 FROM entitlements n JOIN temp.unseen u ON u.type = n.type AND u.id = n.resource_id
+    AND NOT EXISTS (SELECT 1 FROM known_entitlements n JOIN temp.unseen u ON u.type = n.type AND u.id = n.resource_id
         WHERE n.id = g.entitlement)
     AND ({_GIVES_ALL}
         OR (g.source IN temp.whole AND NOT {_OTHER_SOURCE} AND {_UNTOUCHED})
         OR (:everything AND g.source = '*' AND {_UNTOUCHED} AND EXISTS (
-            SELECT 1 FROM entitlements n JOIN temp.seen k ON k.type = n.type AND k.id = n.resource_id
+            SELECT 1 FROM known_entitlements n JOIN temp.seen k ON k.type = n.type AND k.id = n.resource_id
             JOIN staged r ON r.seq = k.seq WHERE n.id = g.entitlement AND r.state = 'row'))
         OR EXISTS (
-            SELECT 1 FROM entitlements a JOIN entitlements b ON b.id = g.entitlement AND b.exclusive = a.exclusive
+            SELECT 1 FROM known_entitlements a
+            JOIN known_entitlements b ON b.id = g.entitlement AND b.exclusive = a.exclusive
             WHERE a.id IN (SELECT value FROM json_each(s.held) UNION ALL SELECT n.entitlement FROM temp.given n
                 WHERE n.principal_type = g.principal_type AND n.principal_id = g.principal_id)))
 """
@@ -112,7 +113,7 @@ AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE {_SAME.format("n", "g")}
 AND NOT EXISTS (SELECT 1 FROM temp.seen k JOIN staged s ON s.seq = k.seq WHERE k.type = g.principal_type
     AND k.id = g.principal_id AND s.state = 'row' AND EXISTS (
         SELECT 1 FROM json_each(s.held) WHERE value = g.entitlement))
-AND NOT (g.beside AND EXISTS (SELECT 1 FROM resources r JOIN temp.same s ON s.number = r.number
+AND NOT (g.beside AND EXISTS (SELECT 1 FROM current_resources r JOIN temp.same s ON s.number = r.number
     WHERE r.connection = :connection AND r.type = g.principal_type AND r.id = g.principal_id))
 AND {_UNTOUCHED}
 """

@@ -18,7 +18,7 @@ ANY_STREAM = ("*", 0)  # the source of a grant that no stream has given yet
 _RESOURCE = "WHERE connection = ? AND type = ? AND id = ?"
 _GRANT = "WHERE connection = ? AND principal_type = ? AND principal_id = ? AND entitlement = ?"
 _INSERT = (
-    f"INSERT INTO resources ({COLUMNS}, number) VALUES (:connection, :type, :id, "
+    f"INSERT INTO current_resources ({COLUMNS}, number) VALUES (:connection, :type, :id, "
     f"{', '.join(f':{name}' for name in FIELDS)}, :began, :since, {name_keys(':')}, :number)"
 )
 
@@ -54,7 +54,7 @@ class Follower:
         self._resource(event, now)
         keep_activity(self._db, self._connection, now.key, now.resource)
         self._grants(event, now)
-        self._db.execute(f"UPDATE resources SET held = {HELD_NOW} {_RESOURCE}", (self._connection, *now.key))
+        self._db.execute(f"UPDATE current_resources SET held = {HELD_NOW} {_RESOURCE}", (self._connection, *now.key))
         return event
 
     def define(self, entitlements: tuple[Entitlement, ...]) -> None:
@@ -63,7 +63,7 @@ class Follower:
 
     def known(self) -> list[EntitlementKey]:
         """Every entitlement that was ever read or granted."""
-        query = "SELECT type, resource_id, slug FROM entitlements WHERE connection = ?"
+        query = "SELECT type, resource_id, slug FROM known_entitlements WHERE connection = ?"
         return [EntitlementKey(*row) for row in self._db.execute(query, (self._connection,))]
 
     def resource(self, key: Key) -> Resource | None:
@@ -74,7 +74,7 @@ class Follower:
     def held(self, key: Key) -> set[EntitlementKey]:
         """What the account holds in the picture."""
         rows = self._db.execute(
-            "SELECT n.type, n.resource_id, n.slug FROM grants g JOIN entitlements n ON n.id = g.entitlement "
+            "SELECT n.type, n.resource_id, n.slug FROM grants g JOIN known_entitlements n ON n.id = g.entitlement "
             "WHERE g.connection = ? AND g.principal_type = ? AND g.principal_id = ?",
             (self._connection, *key),
         )
@@ -95,9 +95,9 @@ class Follower:
         self._log_resource(event, now.key, before, after)
         mine = (self._connection, *now.key)
         if before is not None:
-            into_history = f"INSERT INTO resource_history ({COLUMNS}, ended) SELECT {COLUMNS}, ? FROM resources"
+            into_history = f"INSERT INTO resource_history ({COLUMNS}, ended) SELECT {COLUMNS}, ? FROM current_resources"
             self._db.execute(f"{into_history} {_RESOURCE}", (event, *mine))
-            self._db.execute(f"DELETE FROM resources {_RESOURCE}", mine)
+            self._db.execute(f"DELETE FROM current_resources {_RESOURCE}", mine)
         if after is not None:
             since = None if before is None else _first(before)
             number = new_number(self._db, self._connection) if before is None else before["number"]
@@ -106,7 +106,7 @@ class Follower:
             self._db.execute(_INSERT, {**key, **values, "began": event, "since": since, "number": number})
 
     def _row(self, key: Key) -> sqlite3.Row | None:
-        query = f"SELECT * FROM resources {_RESOURCE}"
+        query = f"SELECT * FROM current_resources {_RESOURCE}"
         row: sqlite3.Row | None = self._db.execute(query, (self._connection, *key)).fetchone()
         return row
 
@@ -178,7 +178,7 @@ class Follower:
         )  # fmt: skip
 
     def _exclusive(self, entitlement: EntitlementKey) -> str | None:
-        query = "SELECT exclusive FROM entitlements WHERE id = ?"
+        query = "SELECT exclusive FROM known_entitlements WHERE id = ?"
         group: str | None = self._db.execute(query, (self._entitlements[entitlement],)).fetchone()[0]
         return group
 

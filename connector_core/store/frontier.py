@@ -81,7 +81,7 @@ class Frontier:
         columns = f"SELECT ?1 AS type, ?2 AS id, {', '.join(FIELDS)} FROM"
         query = (
             f"{columns} temp.seen JOIN staged USING (seq) WHERE seen.type = ?1 AND seen.id = ?2 AND changed "
-            f"UNION ALL {columns} resources WHERE type = ?1 AND id = ?2 AND connection = ?3"
+            f"UNION ALL {columns} current_resources WHERE type = ?1 AND id = ?2 AND connection = ?3"
         )
         row = self._db.execute(query, (*key, self._connection)).fetchone()
         return Resource(type=key.type, id=key.id) if row is None else resource_of(row)

@@ -58,6 +58,6 @@ def _held(row: AccessRow) -> str:
 
 
 _VERSIONS = (
-    "SELECT type, id, began FROM resources WHERE connection = :connection "
+    "SELECT type, id, began FROM current_resources WHERE connection = :connection "
     "UNION ALL SELECT type, id, began FROM resource_history WHERE connection = :connection"
 )

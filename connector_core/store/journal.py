@@ -231,12 +231,14 @@ class Journal:
 
     def logins(self, type: str) -> list[str]:
         """Logins in the picture, for near matches."""
-        query = "SELECT login FROM resources WHERE connection = ? AND type = ? AND login IS NOT NULL LIMIT 20000"
+        query = (
+            "SELECT login FROM current_resources WHERE connection = ? AND type = ? AND login IS NOT NULL LIMIT 20000"
+        )
         return [row[0] for row in self.db.execute(query, (self._connection, type))]
 
     def _was_in_picture(self, type: str, name: str, more: str) -> bool:
         same = f"connection = :connection AND type = :type AND (id = :name OR {more})"
-        some = f"SELECT 1 FROM resources WHERE {same} UNION ALL SELECT 1 FROM resource_history WHERE {same}"
+        some = f"SELECT 1 FROM current_resources WHERE {same} UNION ALL SELECT 1 FROM resource_history WHERE {same}"
         names = {"connection": self._connection, "type": type, "name": name}
         return bool(self.db.execute(f"SELECT EXISTS ({some})", names).fetchone()[0])
 

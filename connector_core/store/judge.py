@@ -92,7 +92,7 @@ def single_readings(db: sqlite3.Connection, sync: int, stream: str, limit: int) 
     """At most ``limit`` of the resources that only one of two readings gave, and that were not read by their id."""
     query = (
         "SELECT type, id FROM staged WHERE sync = ?1 AND stream = ?2 AND state = 'row' AND readings IN (1, 2) "
-        "AND NOT whole UNION ALL SELECT r.type, r.id FROM temp.same s JOIN resources r ON r.number = s.number "
+        "AND NOT whole UNION ALL SELECT r.type, r.id FROM temp.same s JOIN current_resources r ON r.number = s.number "
         "AND r.connection = (SELECT connection FROM sync_runs WHERE id = ?1) "
         "WHERE s.stream = ?2 AND s.readings IN (1, 2) ORDER BY type, id LIMIT ?3"
     )

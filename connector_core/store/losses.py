@@ -114,7 +114,7 @@ class LossTable:
 
 
 _ACCOUNT = "JOIN resource_types t ON t.connection = :connection AND t.type = {}.type AND t.account"
-_RESOURCE = "CROSS JOIN resources r ON r.connection = :connection AND r.type = l.type AND r.id = l.id"
+_RESOURCE = "CROSS JOIN current_resources r ON r.connection = :connection AND r.type = l.type AND r.id = l.id"
 _NAMED = (
     "SELECT 1 FROM held_removals h WHERE h.connection = :connection AND (h.kind, h.type, h.id, h.entitlement, h.login) "
     "= (l.kind, l.type, l.id, l.entitlement, l.login)"
@@ -125,7 +125,7 @@ WHERE NOT (l.kind = 'unseen' AND EXISTS (SELECT 1 FROM temp.unseen u WHERE u.typ
 """
 # What is lost still, and not by this sync.
 _EARLIER = """
-SELECT e.kind, count(*) FROM losses e LEFT JOIN resources r
+SELECT e.kind, count(*) FROM losses e LEFT JOIN current_resources r
     ON r.connection = e.connection AND r.type = e.type AND r.id = e.id
 WHERE e.connection = :connection AND e.at > :since
 AND NOT EXISTS (SELECT 1 FROM temp.lost l WHERE (l.kind, l.type, l.id, l.entitlement)
@@ -148,8 +148,8 @@ AND CASE e.kind
 GROUP BY e.kind
 """
 _THERE = f"""
-SELECT (SELECT count(*) FROM resources r {_ACCOUNT.format("r")} WHERE r.connection = :connection) AS accounts,
-    (SELECT count(*) FROM resources r {_ACCOUNT.format("r")} WHERE r.connection = :connection
+SELECT (SELECT count(*) FROM current_resources r {_ACCOUNT.format("r")} WHERE r.connection = :connection) AS accounts,
+    (SELECT count(*) FROM current_resources r {_ACCOUNT.format("r")} WHERE r.connection = :connection
         AND r.status = 'enabled') AS enabled,
     (SELECT count(*) FROM grants WHERE connection = :connection) AS grants
 """
@@ -168,9 +168,10 @@ _DISABLED = "'delete_account', 'disable_account', 'revoke'"
 _GRANTED = "'delete_account', 'disable_account', 'revoke', 'grant', 'create_account'"
 # Rows of accounts that differ from the picture; in a first sync there is none, and no row is looked at.
 _ALTERED = (
-    f"FROM staged s {_ACCOUNT.format('s')} CROSS JOIN resources r ON r.connection = :connection AND r.type = s.type "
-    "AND r.id = s.id WHERE EXISTS (SELECT 1 FROM resources WHERE connection = :connection) AND s.sync = :sync "
-    "AND s.state = 'row' AND s.changed"
+    f"FROM staged s {_ACCOUNT.format('s')} CROSS JOIN current_resources r ON r.connection = :connection "
+    "AND r.type = s.type AND r.id = s.id "
+    "WHERE EXISTS (SELECT 1 FROM current_resources WHERE connection = :connection) "
+    "AND s.sync = :sync AND s.state = 'row' AND s.changed"
 )
 _OTHER_LOGINS = (
     f"SELECT s.type, s.id, coalesce(s.login, ''), r.login {_ALTERED} AND r.login IS NOT NULL "
@@ -183,9 +184,9 @@ UNION
 SELECT g.principal_type, g.principal_id, g.entitlement FROM grants g
 WHERE g.connection = :connection AND g.entitlement IN (
     SELECT n.id FROM temp.leaving u
-    JOIN entitlements n ON n.connection = :connection AND n.type = u.type AND n.resource_id = u.id)
+    JOIN known_entitlements n ON n.connection = :connection AND n.type = u.type AND n.resource_id = u.id)
 AND (EXISTS (SELECT 1 FROM temp.seen k WHERE k.type = g.principal_type AND k.id = g.principal_id)
-    OR EXISTS (SELECT 1 FROM resources r JOIN temp.same s ON s.number = r.number
+    OR EXISTS (SELECT 1 FROM current_resources r JOIN temp.same s ON s.number = r.number
         WHERE r.connection = :connection AND r.type = g.principal_type AND r.id = g.principal_id))
 """
 _FIND = (

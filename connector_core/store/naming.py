@@ -16,11 +16,11 @@ from connector_core.protection import EVERY
 
 _COLUMNS = "connection, type, id, login, email, status, login_key, email_key"
 _EVER = (
-    f"(SELECT {_COLUMNS} FROM resources WHERE connection = :connection "
+    f"(SELECT {_COLUMNS} FROM current_resources WHERE connection = :connection "
     f"UNION ALL SELECT {_COLUMNS} FROM resource_history WHERE connection = :connection)"
 )
 _PAST = (
-    f"(SELECT {_COLUMNS} FROM resources WHERE connection = :connection AND began <= :at "
+    f"(SELECT {_COLUMNS} FROM current_resources WHERE connection = :connection AND began <= :at "
     f"UNION ALL SELECT {_COLUMNS} FROM resource_history "
     "WHERE connection = :connection AND began <= :at AND ended > :at)"
 )
@@ -54,7 +54,7 @@ class AccountNames:
 
         :param at: an event; the picture is the one of that moment, else that of now.
         """
-        rows = self._named("resources" if at is None else _PAST, text, at)
+        rows = self._named("current_resources" if at is None else _PAST, text, at)
         accounts = [NamedAccount(*(row[name] for name in ("type", "id", "login", "email", "status"))) for row in rows]
         if key_in(text, self._types()) is not None:
             return accounts
@@ -62,7 +62,7 @@ class AccountNames:
 
     def bearing(self, name: str, type: str) -> list[sqlite3.Row]:
         """Return the rows of the picture whose login or e-mail that is."""
-        return self._rows("resources", [type], _WHICH[:2], name)
+        return self._rows("current_resources", [type], _WHICH[:2], name)
 
     def ever_called(self, login: str, type: str | None = None) -> list[Key]:
         """Return every account that ever had that login in the picture or the journal."""
@@ -79,9 +79,9 @@ class AccountNames:
         types = self._types()
         if entry.startswith(EVERY):
             of_domain = [f"substr({key}, -length(:trimmed)) = :trimmed" for key in ("login_key", "email_key")]
-            rows = self._rows("resources", types, of_domain, normalized(entry).removeprefix("*"))
+            rows = self._rows("current_resources", types, of_domain, normalized(entry).removeprefix("*"))
         else:
-            rows = self._rows("resources", types, _WHICH, entry)
+            rows = self._rows("current_resources", types, _WHICH, entry)
         return sorted({Key(row["type"], row["id"]) for row in rows})
 
     def in_journal(self, text: str) -> dict[str, str | None]:
@@ -104,7 +104,7 @@ class AccountNames:
         return f"{login} is called {bearers} now", "name the account by its login of today, or by its id"
 
     def _row(self, key: Key) -> sqlite3.Row | None:
-        rows = self._rows("resources", [key.type], ["id = :name"], key.id)
+        rows = self._rows("current_resources", [key.type], ["id = :name"], key.id)
         return rows[0] if rows else None
 
     def _named(self, source: str, text: str, at: int | None = None) -> list[sqlite3.Row]:

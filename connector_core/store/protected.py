@@ -53,7 +53,7 @@ class ProtectedAccounts:
     def idle(self, protection: Protection) -> list[str]:
         """The entries that name no account, and never named one that is in the picture still."""
         query = (
-            "SELECT DISTINCT p.entry FROM protected_accounts p JOIN resources r "
+            "SELECT DISTINCT p.entry FROM protected_accounts p JOIN current_resources r "
             "ON r.connection = p.connection AND r.type = p.type AND r.id = p.id WHERE p.connection = ?"
         )
         used = {row[0] for row in self.db.execute(query, (self.connection,))}

@@ -96,14 +96,15 @@ class Publisher:
             "SELECT numbered - coalesce((SELECT min(seq) - 1 FROM staged WHERE sync = :sync), 0) FROM connections "
             "WHERE id = :connection"
         )
-        if self._one("SELECT EXISTS (SELECT 1 FROM resources WHERE connection = :connection)"):
+        if self._one("SELECT EXISTS (SELECT 1 FROM current_resources WHERE connection = :connection)"):
             into_history = f"INSERT INTO resource_history ({COLUMNS}, ended) SELECT {_columns('r', COLUMNS)}, :event"
             self._run(
                 f"{into_history} FROM temp.coming s JOIN {_SAME}",
                 f"{into_history} FROM temp.gone s JOIN {_SAME}",
                 f"{_PUT} {_CHANGED} FROM temp.coming s JOIN {_SAME}",
                 f"{_PUT} {_NEW} FROM temp.coming s LEFT JOIN {_SAME} WHERE r.id IS NULL",
-                "DELETE FROM resources WHERE (connection, type, id) IN (SELECT :connection, type, id FROM temp.gone)",
+                "DELETE FROM current_resources WHERE (connection, type, id) IN "
+                "(SELECT :connection, type, id FROM temp.gone)",
             )
         else:  # the first time: reading what is written would make a copy of all
             self._run(f"{_PUT} {_NEW} FROM temp.coming s")
@@ -134,7 +135,7 @@ class Publisher:
             "INSERT OR IGNORE INTO grant_sources SELECT :connection, x.principal_type, x.principal_id, x.entitlement, "
             f"x.stream FROM temp.seen_grants x CROSS JOIN {_SAME_GRANT.format('x')} WHERE x.stream <> g.source",
             *(  # before the new ones are there, which need no look
-                f"UPDATE resources SET held = {HELD_NOW} WHERE (connection, type, id) IN "
+                f"UPDATE current_resources SET held = {HELD_NOW} WHERE (connection, type, id) IN "
                 f"(SELECT :connection, principal_type, principal_id FROM temp.{table})"
                 for table in ("ending", "standing", "starting")
             ),
@@ -166,17 +167,17 @@ def _columns(alias: str, names: str) -> str:
 
 
 _DEFINE = f"""
-UPDATE entitlements SET ({ENTITLEMENT_COLUMNS}) = (
+UPDATE known_entitlements SET ({ENTITLEMENT_COLUMNS}) = (
     SELECT {ENTITLEMENT_COLUMNS} FROM staged_entitlements s WHERE s.sync = :sync AND s.entitlement = id)
 WHERE id IN (SELECT entitlement FROM staged_entitlements WHERE sync = :sync)
 """
 _LISTED = "NOT s.whole AND s.stream <> '*'"  # a read by id says nothing about which stream gives a grant
-_PUT = f"INSERT OR REPLACE INTO resources ({COLUMNS}, number, held)"
+_PUT = f"INSERT OR REPLACE INTO current_resources ({COLUMNS}, number, held)"
 _COMING = f"SELECT :connection, s.type, s.id, {', '.join(f's.{name}' for name in FIELDS)}, :event"
 _CHANGED = f"{_COMING}, coalesce(r.since, r.began), {name_keys('s.')}, r.number, r.held"
 _HOLDS = f"CASE WHEN NOT s.unknown AND {_LISTED} THEN s.stream || s.held END"
 _NEW = f"{_COMING}, NULL, {name_keys('s.')}, :numbered + s.seq, {_HOLDS}"
-_SAME = "resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id"
+_SAME = "current_resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id"
 _SAME_GRANT = (
     "grants g ON g.connection = :connection AND g.principal_type = {0}.principal_type "
     "AND g.principal_id = {0}.principal_id AND g.entitlement = {0}.entitlement"
@@ -189,10 +190,10 @@ _WHAT = (
 )
 _LOGIN = (
     "coalesce((SELECT login FROM temp.coming WHERE type = {0}.principal_type AND id = {0}.principal_id), "
-    "(SELECT login FROM resources WHERE connection = :connection AND type = {0}.principal_type "
+    "(SELECT login FROM current_resources WHERE connection = :connection AND type = {0}.principal_type "
     "AND id = {0}.principal_id))"
 )
-_NAMED = "(SELECT type || ':' || resource_id || ':' || slug FROM entitlements WHERE id = {0})"
+_NAMED = "(SELECT type || ':' || resource_id || ':' || slug FROM known_entitlements WHERE id = {0})"
 
 _FIND = (
     "CREATE TEMP VIEW coming AS SELECT s.* FROM temp.seen k CROSS JOIN staged s ON s.seq = k.seq "
@@ -203,7 +204,7 @@ _FIND = (
     "CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type AND g.principal_id = s.id",
     "INSERT OR IGNORE INTO temp.ending SELECT g.principal_type, g.principal_id, g.entitlement FROM grants g "
     "WHERE g.connection = :connection AND g.entitlement IN (SELECT n.id FROM temp.gone s "
-    "JOIN entitlements n ON n.connection = :connection AND n.type = s.type AND n.resource_id = s.id)",
+    "JOIN known_entitlements n ON n.connection = :connection AND n.type = s.type AND n.resource_id = s.id)",
     # what is held now and was not before
     "CREATE TEMP TABLE starting (principal_type TEXT, principal_id TEXT, entitlement INTEGER, source TEXT, "
     "beside INTEGER, PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
@@ -239,6 +240,6 @@ _FIND = (
     f"FROM temp.unread n JOIN {_SAME_GRANT.format('n')} WHERE g.confirmed",
     "CREATE TEMP TABLE swap AS SELECT n.principal_type, n.principal_id, n.entitlement AS started, "
     "o.entitlement AS ended FROM temp.starting n JOIN temp.ending o USING (principal_type, principal_id) "
-    "JOIN entitlements a ON a.id = n.entitlement JOIN entitlements b ON b.id = o.entitlement "
+    "JOIN known_entitlements a ON a.id = n.entitlement JOIN known_entitlements b ON b.id = o.entitlement "
     "AND b.exclusive = a.exclusive",
 )

@@ -122,17 +122,18 @@ class Reader:
     def counts(self) -> Counts:
         """How many there are in the picture."""
         query = (
-            "SELECT t.type, t.account, t.role, count(r.id) AS number FROM resource_types t LEFT JOIN resources r "
-            "ON r.connection = t.connection AND r.type = t.type WHERE t.connection = ? GROUP BY t.type"
+            "SELECT t.type, t.account, t.role, count(r.id) AS number FROM resource_types t "
+            "LEFT JOIN current_resources r ON r.connection = t.connection AND r.type = t.type "
+            "WHERE t.connection = ? GROUP BY t.type"
         )
         types = self.db.execute(query, (self.id,)).fetchall()
         return Counts(
             user=sum(row["number"] for row in types if row["account"]),
             role=sum(row["number"] for row in types if row["role"]),
             entitlement=self._one(
-                "SELECT count(*) FROM entitlements n WHERE connection = ? AND (EXISTS (SELECT 1 FROM resources r "
-                "WHERE r.connection = n.connection AND r.type = n.type AND r.id = n.resource_id) "
-                "OR n.id IN (SELECT entitlement FROM grants))",
+                "SELECT count(*) FROM known_entitlements n WHERE connection = ? AND (EXISTS ("
+                "SELECT 1 FROM current_resources r WHERE r.connection = n.connection AND r.type = n.type "
+                "AND r.id = n.resource_id) OR n.id IN (SELECT entitlement FROM grants))",
                 self.id,
             ),
             grant=self._one("SELECT count(*) FROM grants WHERE connection = ?", self.id),
@@ -157,7 +158,7 @@ class Reader:
 
     def entitlements(self) -> tuple[Entitlement, ...]:
         """What can be held, as far as the picture knows: neither ``note`` nor what revoking does."""
-        query = f"SELECT type, resource_id, slug, {ENTITLEMENT_COLUMNS} FROM entitlements WHERE connection = ?"
+        query = f"SELECT type, resource_id, slug, {ENTITLEMENT_COLUMNS} FROM known_entitlements WHERE connection = ?"
         return tuple(
             Entitlement(
                 resource=Key(r["type"], r["resource_id"]), slug=r["slug"], name=r["name"], description=r["description"],
@@ -198,7 +199,7 @@ class Reader:
         return UnknownName(f"{self.name} has no user {user!r}", hint=hint)
 
     def _entitlements_named(self, role: str) -> list[int]:
-        query = "SELECT id, type, resource_id, slug, name FROM entitlements WHERE connection = ?"
+        query = "SELECT id, type, resource_id, slug, name FROM known_entitlements WHERE connection = ?"
         rows = self.db.execute(query, (self.id,)).fetchall()
         keys = {EntitlementKey(r["type"], r["resource_id"], r["slug"]): int(r["id"]) for r in rows}
         found = entitlements_named(role, keys)

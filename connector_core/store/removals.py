@@ -53,7 +53,7 @@ class Removals:
         query = (
             "SELECT g.source, count(*) FROM temp.unread u CROSS JOIN grants g ON g.connection = ?1 "
             "AND g.principal_type = u.principal_type AND g.principal_id = u.principal_id "
-            "AND g.entitlement = u.entitlement JOIN entitlements n ON n.id = g.entitlement WHERE g.source <> '*' "
+            "AND g.entitlement = u.entitlement JOIN known_entitlements n ON n.id = g.entitlement WHERE g.source <> '*' "
             "AND g.source NOT IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (SELECT 1 FROM temp.leaving l "
             "WHERE (l.type, l.id) IN (VALUES (g.principal_type, g.principal_id), (n.type, n.resource_id))) "
             "GROUP BY 1 ORDER BY 1"
@@ -91,7 +91,7 @@ UPDATE staged SET state = 'yielded' WHERE seq IN (
 # Nothing is missing from a stream that gave no answer.
 _UNSEEN = """
 CREATE TEMP TABLE unseen AS
-SELECT r.type, r.id FROM main.resources r WHERE r.connection = :connection
+SELECT r.type, r.id FROM main.current_resources r WHERE r.connection = :connection
 AND NOT EXISTS (SELECT 1 FROM temp.same s WHERE s.number = r.number)
 AND NOT EXISTS (SELECT 1 FROM temp.seen k WHERE k.type = r.type AND k.id = r.id)
 AND NOT EXISTS (
@@ -111,6 +111,6 @@ CREATE TEMP TABLE leaving AS
 SELECT type, id FROM temp.unseen
 UNION
 SELECT s.type, s.id FROM staged s
-JOIN main.resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id
+JOIN main.current_resources r ON r.connection = :connection AND r.type = s.type AND r.id = s.id
 WHERE s.sync = :sync AND s.state <> 'row' AND s.state = 'gone'
 """

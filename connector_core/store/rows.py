@@ -103,12 +103,13 @@ HELD = """(
     FROM grants g
     WHERE g.connection = r.connection AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)"""
 
-# The same, after the name of the stream, where one stream gave all of it: kept in `resources.held`, so that comparing a
-# row takes no look at its grants. NULL where that look is needed, as after any change of a grant: triggers see to that.
+# The same, after the name of the stream, where one stream gave all of it: kept in `current_resources.held`, so that
+# comparing a row takes no look at its grants. NULL where that look is needed, as after any change of a grant: triggers
+# see to that.
 HELD_NOW = """(
     SELECT min(g.source) || json_group_array(g.entitlement) FROM grants g
-    WHERE g.connection = resources.connection AND g.principal_type = resources.type AND g.principal_id = resources.id
-    AND g.beside HAVING min(g.source) = max(g.source) AND min(g.confirmed))"""
+    WHERE g.connection = current_resources.connection AND g.principal_type = current_resources.type
+    AND g.principal_id = current_resources.id AND g.beside HAVING min(g.source) = max(g.source) AND min(g.confirmed))"""
 
 
 def fields_by_type(resources: Sequence[Resource]) -> dict[str, dict[str, Fields]]:

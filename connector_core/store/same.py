@@ -67,7 +67,7 @@ class Same:
         self._move_out(
             "SELECT t.type, t.id FROM touched t JOIN sync_runs s ON s.id = :sync "
             "WHERE t.connection = :connection AND t.mark > s.mark "
-            "UNION SELECT type, resource_id FROM entitlements WHERE connection = :connection "
+            "UNION SELECT type, resource_id FROM known_entitlements WHERE connection = :connection "
             "UNION SELECT principal_type, principal_id FROM grants WHERE connection = :connection AND NOT beside "
             "UNION SELECT principal_type, principal_id FROM staged_grants WHERE sync = :sync"
         )
@@ -105,7 +105,7 @@ _INDEX = (
 _MOVE = f"""
 INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed, number)
 SELECT :sync, r.type, r.id, 'row', s.stream, s.readings, 0, s.asked, 0, {HELD.format(stream="s.stream")}, 0, 0, s.number
-FROM ({{which}}) k CROSS JOIN resources r ON r.connection = :connection AND r.type = k.type AND r.id = k.id
+FROM ({{which}}) k CROSS JOIN current_resources r ON r.connection = :connection AND r.type = k.type AND r.id = k.id
 CROSS JOIN temp.same s ON s.number = r.number
 """
 _MOVED = (

@@ -1,9 +1,9 @@
 """The state file's tables, as numbered migrations; its public views are in `views`.
 
-``resources`` and ``grants`` hold the picture; their ``_history`` twins hold what came before, with the events between
-which it stood. What a running sync has read lies in the ``staged`` tables until it is published, so that no reader ever
-sees half a sync; they only grow at their end while it runs, which keeps each page's commit small. Events are numbered
-in one sequence for syncs and operations of all connections.
+``current_resources`` and ``grants`` hold the picture; ``resource_history`` and ``grant_history`` what came before, with
+the events between which it stood. What a running sync has read is in the ``staged`` tables until it is published, so
+that no reader ever sees half a sync; they only grow at their end while it runs, which keeps each page's commit small.
+Events are numbered in one sequence for syncs and operations of all connections.
 """
 
 from __future__ import annotations
@@ -451,6 +451,18 @@ CREATE TRIGGER grant_sources_ended AFTER DELETE ON grants BEGIN
 def m014_sources(db: Database) -> None:
     """Every stream that gave a grant."""
     _run(db, _SOURCES)
+
+
+_PUBLIC_NAMES = """
+ALTER TABLE resources RENAME TO current_resources;
+ALTER TABLE entitlements RENAME TO known_entitlements
+"""
+
+
+@_step
+def m015_public_names(db: Database) -> None:
+    """The names ``resources`` and ``entitlements`` are those of public views."""
+    _run(db, _PUBLIC_NAMES)
 
 
 def _run(db: Database, statements: str) -> None:

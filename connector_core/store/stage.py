@@ -35,7 +35,7 @@ class PageStage:
         self._connection = connection
         self._sync = sync
         self._entitlements = entitlements
-        picture = "SELECT EXISTS (SELECT 1 FROM resources WHERE connection = ?)"
+        picture = "SELECT EXISTS (SELECT 1 FROM current_resources WHERE connection = ?)"
         self._has_picture = bool(db.execute(picture, (connection,)).fetchone()[0])
         self._index_staged()
         self.same = Same(db, connection, sync)
@@ -267,5 +267,6 @@ WHERE seq = ?{9 + len(FIELDS)}
 _CURRENT = f"""
 SELECT r.id, r.number, coalesce(r.held, :stream || {HELD.format(stream=":stream")}),
     {", ".join(f"r.{name}" for name in FIELDS)}
-FROM json_each(:ids) CROSS JOIN resources r ON r.connection = :connection AND r.type = :type AND r.id = json_each.value
+FROM json_each(:ids) CROSS JOIN current_resources r
+    ON r.connection = :connection AND r.type = :type AND r.id = json_each.value
 """

@@ -68,7 +68,7 @@ def changed_since(reader: Reader, changes: Iterable[AppliedChange]) -> list[Late
         "SELECT account AS id, login, id AS event, id AS operation FROM journal WHERE connection = :connection "
         "AND id > :first AND state = 'done' AND outcome = 'changed' AND kind <> 'setup' "
         "AND (apply IS NULL OR apply NOT IN (SELECT value FROM json_each(:ours))) "
-        "UNION ALL SELECT id, login, began, NULL FROM resources "
+        "UNION ALL SELECT id, login, began, NULL FROM current_resources "
         "WHERE connection = :connection AND began > :first AND status <> 'disabled' "
         "UNION ALL SELECT id, login, began, NULL FROM resource_history "
         "WHERE connection = :connection AND began > :first AND status <> 'disabled'"

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 
+# What holds now, and what came before.
+_RESOURCES = ("current_resources", "resource_history")
+_GRANTS = ("grants", "grant_history")
+
 
 def access_query(seed: str, *, past: bool = False, found: bool = False) -> str:
     """Return a query for what accounts hold, inherited grants included; it ends within its WHERE clause.
@@ -18,13 +22,13 @@ def access_query(seed: str, *, past: bool = False, found: bool = False) -> str:
     """
     if not past:
         steps = "" if found else _STEP.format(table="grants", when="")
-        now = {"resources": "resources", "held_on": "resources", "grants": "grants", "last_login": "y.last_login"}
+        now = {"resources": _RESOURCES[0], "held_on": _RESOURCES[0], "grants": _GRANTS[0], "last_login": "y.last_login"}
         return _ACCESS.format(seed=seed, steps=steps, past="", activity=_ACTIVITY, **now)
-    tables = {name: "\n    UNION ALL ".join(_versions(query, kind)) for name, kind, query in _PAST_TABLES}
-    past_tables = "".join(f", {name} AS MATERIALIZED (\n    {query}\n)" for name, query in tables.items())
-    steps = "" if found else "\n".join(_versions(_STEP, "grant"))
+    past_tables = {name: "\n    UNION ALL ".join(_versions(query, tables)) for name, tables, query in _PAST_TABLES}
+    past_text = "".join(f", {name} AS MATERIALIZED (\n    {query}\n)" for name, query in past_tables.items())
+    steps = "" if found else "\n".join(_versions(_STEP, _GRANTS))
     then = {"resources": "past_resources", "held_on": "past_held_on", "grants": "past_grants", "last_login": "NULL"}
-    return _ACCESS.format(seed=seed, steps=steps, past=past_tables, activity="", **then)
+    return _ACCESS.format(seed=seed, steps=steps, past=past_text, activity="", **then)
 
 
 def holders_query(*, past: bool = False) -> str:
@@ -33,17 +37,17 @@ def holders_query(*, past: bool = False) -> str:
     Grants lie in the order of their principals. So groups are looked up, and all grants gone through once.
     """
     grants = {
-        name: "\n    UNION ALL ".join(_versions(query, "grant") if past else [query.format(table="grants", when="")])
+        name: "\n    UNION ALL ".join(_versions(query, _GRANTS) if past else [query.format(table="grants", when="")])
         for name, query in (("of_groups", _OF_GROUPS), ("of_all", _OF_ALL))
     }
     return _HOLDERS.format(**grants)
 
 
-def _versions(query: str, kind: str) -> list[str]:
+def _versions(query: str, tables: tuple[str, str]) -> list[str]:
     """Return that query over the versions at ``:at`` that still stand, and over those that ended later."""
     return [
-        query.format(table=f"{kind}s", when=" AND g.began <= :at"),
-        query.format(table=f"{kind}_history", when=" AND g.began <= :at AND g.ended > :at"),
+        query.format(table=tables[0], when=" AND g.began <= :at"),
+        query.format(table=tables[1], when=" AND g.began <= :at AND g.ended > :at"),
     ]
 
 
@@ -72,7 +76,7 @@ FROM reach h
 JOIN {resources} r ON r.connection = h.connection AND r.type = h.type AND r.id = h.id
 JOIN connections c ON c.id = r.connection
 LEFT JOIN {grants} g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
-LEFT JOIN entitlements n ON n.id = g.entitlement
+LEFT JOIN known_entitlements n ON n.id = g.entitlement
 LEFT JOIN {held_on} o ON o.connection = n.connection AND o.type = n.type AND o.id = n.resource_id
 LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began){activity}
 WHERE (n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id))"""
@@ -82,11 +86,11 @@ _STEP = """  UNION
     SELECT h.connection, h.type, h.id, n.type, n.resource_id FROM reach h
     CROSS JOIN {table} g ON g.connection = h.connection AND g.principal_type = h.via_type
         AND g.principal_id = h.via_id{when}
-    JOIN entitlements n ON n.id = g.entitlement AND n.expands"""
+    JOIN known_entitlements n ON n.id = g.entitlement AND n.expands"""
 _HOLDERS = """WITH RECURSIVE roles (id) AS MATERIALIZED (
     SELECT value FROM json_each(:roles)
 ), groups (type, id, member) AS MATERIALIZED (
-    SELECT type, resource_id, id FROM entitlements WHERE connection = :connection AND expands
+    SELECT type, resource_id, id FROM known_entitlements WHERE connection = :connection AND expands
 ), held_by_groups (type, id, entitlement) AS MATERIALIZED (
     {of_groups}
 ), passing (type, id, via_type, via_id) AS (
@@ -110,38 +114,50 @@ _OF_ALL = """SELECT g.principal_type, g.principal_id, g.entitlement FROM {table}
 # The past of those asked for, looked up by key. What is put together has to be named for SQLite to index it.
 _PAST_TABLES = (
     (
-        "past_resources", "resource",
+        "past_resources", _RESOURCES,
         "SELECT g.connection, g.type, g.id, g.login, g.name, g.email, g.status, g.account_type, g.mfa, g.manager, "
         "g.began, g.since\n"
         "    FROM (SELECT DISTINCT connection, type, id FROM reach) k CROSS JOIN {table} g\n"
         "    ON g.connection = k.connection AND g.type = k.type AND g.id = k.id{when}",
     ),
     (
-        "past_grants", "grant",
+        "past_grants", _GRANTS,
         "SELECT g.connection, g.principal_type, g.principal_id, g.entitlement, g.began, g.since, g.confirmed\n"
         "    FROM (SELECT DISTINCT connection, via_type, via_id FROM reach) k CROSS JOIN {table} g\n"
         "    ON g.connection = k.connection AND g.principal_type = k.via_type AND g.principal_id = k.via_id{when}",
     ),
     (
-        "past_held_on", "resource",
+        "past_held_on", _RESOURCES,
         "SELECT g.connection, g.type, g.id, g.name FROM (SELECT DISTINCT n.connection, n.type, n.resource_id\n"
-        "    FROM past_grants p JOIN entitlements n ON n.id = p.entitlement) k CROSS JOIN {table} g\n"
+        "    FROM past_grants p JOIN known_entitlements n ON n.id = p.entitlement) k CROSS JOIN {table} g\n"
         "    ON g.connection = k.connection AND g.type = k.type AND g.id = k.resource_id{when}",
     ),
 )  # fmt: skip
 
 _VIEWS = {
     "access": access_query(
-        "SELECT r.connection, r.type, r.id, r.type, r.id FROM resources r\n"
+        "SELECT r.connection, r.type, r.id, r.type, r.id FROM current_resources r\n"
         "    JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account"
     ),
     "accounts": """\
 SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, r.status, r.profile, e.at AS since,
     r.type AS resource_type, r.account_type, y.last_login, y.created_at, r.mfa, r.manager
-FROM resources r JOIN connections c ON c.id = r.connection
+FROM current_resources r JOIN connections c ON c.id = r.connection
 JOIN resource_types t ON t.connection = r.connection AND t.type = r.type AND t.account
 JOIN events e ON e.id = coalesce(r.since, r.began)
 LEFT JOIN activity y ON y.connection = r.connection AND y.type = r.type AND y.id = r.id""",
+    "resources": """\
+SELECT c.name AS connection, r.type AS resource_type, r.id AS resource_id, r.login, r.name, r.email, r.status,
+    r.account_type, r.manager, r.mfa, y.last_login, y.created_at, r.parent, r.profile, e.at AS since
+FROM current_resources r JOIN connections c ON c.id = r.connection
+JOIN events e ON e.id = coalesce(r.since, r.began)
+LEFT JOIN activity y ON y.connection = r.connection AND y.type = r.type AND y.id = r.id""",
+    "entitlements": """\
+SELECT c.name AS connection, n.type AS resource_type, n.resource_id AS role, r.name AS role_name,
+    n.slug AS entitlement, n.name AS entitlement_name, n.description, n.privileged, n.exclusive, n.paid, n.expands
+FROM known_entitlements n JOIN connections c ON c.id = n.connection
+LEFT JOIN current_resources r ON r.connection = n.connection AND r.type = n.type AND r.id = n.resource_id
+WHERE r.id IS NOT NULL OR EXISTS (SELECT 1 FROM grants g WHERE g.connection = n.connection AND g.entitlement = n.id)""",
     "changes": """\
 SELECT c.name AS connection, s.id AS sync, j.id AS operation, e.at, l.kind,
     l.resource_id AS user_id, l.login AS user, l.what, l.before, l.after, j.who AS requested_by, j.reason

@@ -16,9 +16,9 @@ from connector_core.store.database import open_writer
 
 ROOT = Path(__file__).parents[2]
 GROUPS = {
-    "Connections and events": "connections events resource_types entitlements",
-    "The picture and its history": "resources resource_history activity grants grant_sources grant_history change_log "
-    "touched",
+    "Connections and events": "connections events resource_types known_entitlements",
+    "The picture and its history": "current_resources resource_history activity grants grant_sources "
+    "grant_history change_log touched",
     "A running sync": "sync_runs frontier staged staged_same staged_activity "
     "staged_grants staged_entitlements staged_unknown also_listed losses held_removals",
     "Operations and logs": "journal applies protected_accounts logs witnessed",
@@ -41,7 +41,7 @@ TEMPORARY = {
     "standing": "grants that stay, with another confirmation or source",
     "swap": "a grant that begins where another of its exclusive group ends",
 }
-BY_NAME = {"connection": "connections", "sync": "sync_runs", "entitlement": "entitlements", "began": "events",
+BY_NAME = {"connection": "connections", "sync": "sync_runs", "entitlement": "known_entitlements", "began": "events",
            "since": "events", "ended": "events"}  # fmt: skip
 """What a column of whole numbers refers to where its table declares no reference: checked reads would cost too much."""
 COLOURS = ("#e3f1ff", "#e6f6e6", "#fff3d6", "#f3e8ff")

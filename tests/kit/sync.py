@@ -201,9 +201,9 @@ def dump(db: Path, *tables: str) -> list[Any]:
 
 # A number given twice, or a note of what is held that is not what the grants say.
 _SHORTHANDS_THAT_LIE = """
-SELECT r.connection, r.id FROM resources r JOIN connections c ON c.id = r.connection
+SELECT r.connection, r.id FROM current_resources r JOIN connections c ON c.id = r.connection
 WHERE r.number > c.numbered
-OR EXISTS (SELECT 1 FROM resources o WHERE o.connection = r.connection AND o.number = r.number
+OR EXISTS (SELECT 1 FROM current_resources o WHERE o.connection = r.connection AND o.number = r.number
     AND (o.type, o.id) <> (r.type, r.id))
 OR r.held <> coalesce((SELECT g.source FROM grants g WHERE g.connection = r.connection AND g.principal_type = r.type
     AND g.principal_id = r.id AND g.beside), rtrim(r.held, '[]')) || (

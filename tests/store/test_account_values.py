@@ -129,6 +129,18 @@ def test_a_change_of_the_second_factor_is_in_words(tmp_path: Path) -> None:
     assert [(c.what, c.before, c.after) for c in last] == [("mfa", "false", None)]
 
 
+def test_every_resource_has_its_row(tmp_path: Path) -> None:
+    """Of any type, by the connection's name, with what it says of itself."""
+    db = tmp_path / "s.db"
+    synced(db, evolve(BO, last_login="2026-01-31T12:00:00Z"), evolve(group("g1"), parent=BO.key))
+    with opened(db) as state:
+        query = "SELECT connection, resource_type, resource_id, name, account_type, last_login, parent FROM resources"
+        rows = {row["resource_id"]: tuple(row) for row in state.execute(query)}
+    assert rows["bo"] == ("script", "user", "bo", "Bo", "service", "2026-01-31T12:00:00Z", None)
+    assert rows["g1"] == ("script", "group", "g1", "G1", "unknown", None, "user:bo")
+    assert set(rows) == {"bo", "g1", "editor", "viewer"}
+
+
 def test_the_past_shows_what_was_said_then(tmp_path: Path) -> None:
     """The names and values of that time; the last login, which has no history, is not shown for it."""
     db, clock = tmp_path / "s.db", FakeClock()
@@ -154,8 +166,10 @@ def test_an_entitlement_says_what_it_allows(tmp_path: Path) -> None:
         connection.sync()
         clock.advance(DAY)
     with opened(db) as state:
-        query = "SELECT description, privileged FROM entitlements WHERE resource_id = 'admins'"
-        assert tuple(state.execute(query).fetchone()) == ("Reads and deletes all", 1)
+        query = "SELECT role_name, entitlement, entitlement_name, description, privileged FROM entitlements"
+        assert [tuple(row) for row in state.execute(f"{query} WHERE role = 'admins'")] == [
+            ("Admins", "member", "Member of admins", "Reads and deletes all", 1)
+        ]
 
 
 @pytest.mark.parametrize(

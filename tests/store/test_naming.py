@@ -108,5 +108,5 @@ def test_other_tools_can_read_the_file(here: Scene) -> None:
     """The keys are plain columns: no function of this program is needed."""
     here.connection.sync()
     with closing(sqlite3.connect(here.state)) as db:
-        assert db.execute("SELECT count(*) FROM resources WHERE login_key = ?", (ADA,)).fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM current_resources WHERE login_key = ?", (ADA,)).fetchone() == (1,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

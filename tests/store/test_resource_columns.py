@@ -23,7 +23,7 @@ def test_a_resource_is_its_key_and_these_columns() -> None:
     assert {*FIELDS, *ACTIVITY, "type", "id"} == {field.name for field in fields(Resource)}
 
 
-@pytest.mark.parametrize("table", ["resources", "resource_history", "staged", "activity", "staged_activity"])
+@pytest.mark.parametrize("table", ["current_resources", "resource_history", "staged", "activity", "staged_activity"])
 def test_every_table_of_resources_has_them(tmp_path: Path, table: str) -> None:
     """The migrations made a column for each."""
     Script({None: first("users"), ("users", 0): Page(resources=(FULL,))}).connect(tmp_path / "s.db").sync()
@@ -39,7 +39,7 @@ def test_what_is_kept_is_what_was_read(tmp_path: Path) -> None:
     for version in (FULL, later):
         Script({None: first("users"), ("users", 0): Page(resources=(version,))}).connect(db, clock=clock).sync()
     with opened(db) as connection:
-        (now,) = connection.execute("SELECT * FROM resources WHERE type = 'user'").fetchall()
+        (now,) = connection.execute("SELECT * FROM current_resources WHERE type = 'user'").fetchall()
         (then,) = connection.execute("SELECT * FROM resource_history WHERE type = 'user'").fetchall()
         changed = [what for (what,) in connection.execute("SELECT what FROM change_log ORDER BY id")]
     assert (resource_of(now), resource_of(then)) == (later, FULL)

@@ -112,7 +112,7 @@ def test_a_backup_copied_by_hand_beside_a_log_is_the_backup(home: Home) -> None:
         "import os, sqlite3, sys\n"
         "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
         "db.execute('PRAGMA wal_autocheckpoint = 0')\n"
-        "db.execute(\"UPDATE resources SET name = name || '!'\")\n"
+        "db.execute(\"UPDATE current_resources SET name = name || '!'\")\n"
         "os._exit(0)\n"
     )
     assert subprocess.run([sys.executable, "-c", program, str(home.db)], check=False).returncode == 0

@@ -77,6 +77,6 @@ def test_later_syncs_compare_with_what_it_wrote(db: Path) -> None:
         assert (report.sync.status, report.changes.total) == ("complete", changes)
         assert_sound(db)
     with opened(db) as connection:
-        left = connection.execute("SELECT id, number, held FROM resources WHERE type = 'user'")
+        left = connection.execute("SELECT id, number, held FROM current_resources WHERE type = 'user'")
         assert [tuple(row) for row in left] == [("ada", 3, "users[1]"), ("bo", 4, "users[1]")]
     assert rows(script(Page()).connect(db))

@@ -298,7 +298,7 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
     reader = open_reader(db)
     assert reader is not None
     with pytest.raises(sqlite3.OperationalError):
-        reader.execute("DELETE FROM resources")
+        reader.execute("DELETE FROM current_resources")
     reader.close()
 
 
@@ -318,7 +318,7 @@ def test_any_sqlite_tool_can_read_the_views(tmp_path: Path) -> None:
     """The public views need no extension, no function and no temporary table of ours."""
     db = tmp_path / "s.db"
     synced(db, "ada")
-    for view in ("access", "accounts", "changes", "syncs", "operations"):
+    for view in ("access", "accounts", "changes", "syncs", "operations", "resources", "entitlements"):
         assert isinstance(dump(db, view)[0], list)
     with opened(db) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(access)")]

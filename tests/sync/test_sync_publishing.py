@@ -94,11 +94,11 @@ def test_entitlements_change_with_the_publication(db: Path) -> None:
     with pytest.raises(ApplicationError):
         script.connect(db).sync()
     with opened(db) as connection:
-        assert {r[0] for r in connection.execute("SELECT name FROM entitlements")} == {"Editor", "Viewer"}
+        assert {r[0] for r in connection.execute("SELECT name FROM known_entitlements")} == {"Editor", "Viewer"}
     script.pages["users", 0] = users("ada")
     script.connect(db).sync()
     with opened(db) as connection:
-        assert {r[0] for r in connection.execute("SELECT name FROM entitlements")} == {"New name"}
+        assert {r[0] for r in connection.execute("SELECT name FROM known_entitlements")} == {"New name"}
 
 
 # -- incomplete -----------------------------------------------------------------------------------------------------
@@ -416,8 +416,8 @@ def invite(db: Path, name: str, clock: Any) -> None:
         )
         event = publish_event(connection, 1, operation, "operation", now)
         connection.execute(
-            "INSERT INTO resources (connection, type, id, login, status, profile, began) VALUES (1, 'user', ?, ?, "
-            "'pending', '{}', ?)", (name, f"{name}@example.com", event),
+            "INSERT INTO current_resources (connection, type, id, login, status, profile, began) "
+            "VALUES (1, 'user', ?, ?, 'pending', '{}', ?)", (name, f"{name}@example.com", event),
         )  # fmt: skip
 
 
@@ -448,7 +448,7 @@ def test_an_account_that_an_operation_deleted_meanwhile_stays_deleted(db: Path) 
 
     def during(cursor: Cursor) -> Page:
         with opened(db) as connection:
-            connection.execute("DELETE FROM resources WHERE id = 'bo'")
+            connection.execute("DELETE FROM current_resources WHERE id = 'bo'")
             connection.execute("DELETE FROM grants WHERE principal_id = 'bo'")
             connection.execute("INSERT OR REPLACE INTO touched VALUES (1, 'user', 'bo', 7)")
         return users("ada", "bo")
@@ -465,7 +465,7 @@ def test_an_account_created_meanwhile_is_not_missing(db: Path) -> None:
     def during(cursor: Cursor) -> Page:
         with opened(db) as connection:
             connection.execute(
-                "INSERT INTO resources (connection, type, id, login, status, profile, began) "
+                "INSERT INTO current_resources (connection, type, id, login, status, profile, began) "
                 "VALUES (1, 'user', 'bo', 'bo@example.com', 'enabled', '{}', 1)"
             )
             connection.execute("INSERT OR REPLACE INTO touched VALUES (1, 'user', 'bo', 7)")
@@ -479,7 +479,7 @@ def operate(db: Path, name: str) -> None:
     """As the picture stands after an operation made an editor a viewer."""
     with opened(db) as connection:
         number = {
-            tuple(r)[1:]: r[0] for r in connection.execute("SELECT id, type, resource_id, slug FROM entitlements")
+            tuple(r)[1:]: r[0] for r in connection.execute("SELECT id, type, resource_id, slug FROM known_entitlements")
         }
         connection.execute(
             "UPDATE grants SET entitlement = ? WHERE principal_id = ? AND entitlement = ?",
