@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from measure import HERE, MeasuredRun, Medians, Pair, ServerProcess, alternate, program, run, serving
+from measure import HERE, MeasuredRun, Medians, Pair, ServerProcess, alternate, program, run, serving, until
 from people import desired_roles
 
 PAGE_SIZE = 100
@@ -98,6 +98,15 @@ class Lab:
 
     def python(self, *command: object) -> MeasuredRun:
         return run([sys.executable, *map(str, command)], self._folder)
+
+    def view(self, store: Path) -> MeasuredRun:
+        """SQLite's own program, printing the public view."""
+        return run(["sqlite3", store, "SELECT * FROM access"], self._folder)
+
+    def until_a_row(self, store: Path) -> float:
+        command = [program(), "--db", store, "--json", "access", "whimsical"]
+        token = {"CONNECTOR_CORE_WHIMSICAL_TOKEN": "benchmark"}
+        return until(b'"user_id"', command, self._folder, **token)
 
     def imports(self) -> MeasuredRun:
         """What a command has to be compared with that only starts and reads a little."""
@@ -250,6 +259,25 @@ def _size(store: Path) -> int:
         return int(pages * size)
 
 
+# == many grants ===============================================================================================
+
+
+def listed(lab: Lab) -> Iterator[Figure]:
+    """List access where groups hold roles, compared with SQLite's own program on the public view; time the first."""
+    with lab.store() as store:
+        lab.python(HERE / "groups.py", store)
+        names = {"access --json": (), "access --json --at": ("--at", "1")}
+        for name, options in names.items():
+            ask = partial(lab.ask, store, "--json", "access", "whimsical", *options)
+            pairs = alternate(lab.pairs(3), partial(lab.view, store), ask)
+            yield _line(f"{name}, 1,517,660 rows", pairs, "" if options else "3; memory 100 MB")
+        for name, options in {"--role": ("--role", "g1"), "--user": ("--user", "user000007@example.com")}.items():
+            ask = partial(lab.ask, store, "--json", "access", "whimsical", *options)
+            yield _line(f"access {name}, 1,005,100 grants", alternate(lab.pairs(5), lab.imports, ask))
+        seconds = median(lab.until_a_row(store) for _ in range(lab.pairs(3)))
+        yield Figure("access --json, 1,517,660 rows, until the first", f"{seconds:.2f} s", "", target="1 s")
+
+
 # == starting ==================================================================================================
 
 
@@ -296,6 +324,7 @@ CASES: dict[str, Case] = {
     "limit": partial(limited, 60_000, 10, False),
     "many": partial(many, 100_000),
     "plan": partial(planned, 100_000),
+    "listed": listed,
     "growth": partial(growth, 10_000),
 }
 QUICK = ("startup", "first-1000", "first-10000", "first-100000", "unchanged", "changed", "late-8")

@@ -102,6 +102,22 @@ def run(command: Sequence[str | Path], home: Path, **environ: str) -> MeasuredRu
         return MeasuredRun(seconds, usage.ru_utime + usage.ru_stime, memory, output.read().decode() if kept else "")
 
 
+def until(text: bytes, command: Sequence[str | Path], home: Path, **environ: str) -> float:
+    """Seconds until ``command`` has printed ``text``; then it is killed."""
+    began = time.perf_counter()
+    with subprocess.Popen(
+        list(map(str, command)), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), **environ},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            if text in line:
+                break
+        seconds = time.perf_counter() - began
+        process.kill()
+    return seconds
+
+
 def program() -> Path:
     """The installed ``connector-core``, of the Python that runs this."""
     installed = Path(sys.executable).with_name("connector-core")

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import click
-from attrs import asdict, define, field
+from attrs import asdict, define, field, fields
 
 from connector_core.cli.output import minute, plural, print_json, say
 from connector_core.cli.program import CHANGES, Command, Options
@@ -47,7 +48,7 @@ def access(options: Options, connection: str, user: str | None, role: str | None
         held = _Held()
         if options.json:
             seats = {"seats": held.seats(paid)} if user is None and role is None else {}
-            print_json({"picture": asdict(picture), "access": map(_flat, held.counted(rows)), **seats})
+            print_json({"picture": asdict(picture), "access": _documents(held.counted(rows), AccessRow), **seats})
         else:
             _print_access(held.counted(rows), inherits)
             options.remark(held.summary(paid))
@@ -66,7 +67,7 @@ def changes(options: Options, connection: str, since: str | None, until: str | N
     with options.host() as host:
         rows = host.connection(connection).changes(since=since, until=until, by_person=not options.json)
         if options.json:
-            print_json({"changes": map(_flat, rows)})
+            print_json({"changes": _documents(rows, Change)})
         else:
             counted: Counter[str] = Counter()
             _print_changes(_noted(rows, lambda row: counted.update((row.kind,))))
@@ -220,9 +221,11 @@ def _today(person: History) -> str:
 # -- rows ------------------------------------------------------------------------------------------------------
 
 
-def _flat(row: AccessRow | Change) -> dict[str, Any]:
-    """As a document has it. Rows hold no values of their own to go into, which saves half the time."""
-    return asdict(row, recurse=False)
+def _documents(rows: Iterable[AccessRow | Change], kind: type) -> Iterator[dict[str, Any]]:
+    """Each row as a document has it; `asdict` takes twice as long."""
+    names = [attribute.name for attribute in fields(kind)]
+    values = attrgetter(*names)
+    return (dict(zip(names, values(row), strict=True)) for row in rows)
 
 
 def _noted(rows: Iterable[T], note: Callable[[T], object]) -> Iterator[T]:

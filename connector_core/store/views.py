@@ -74,11 +74,11 @@ SELECT c.name AS connection, r.id AS user_id, r.login AS user, r.name, r.email, 
     r.account_type, {last_login} AS last_login, r.mfa, r.manager
 FROM reach h
 JOIN {resources} r ON r.connection = h.connection AND r.type = h.type AND r.id = h.id
-JOIN connections c ON c.id = r.connection
+JOIN connections c ON c.id = r.connection{activity}
 LEFT JOIN {grants} g ON g.connection = h.connection AND g.principal_type = h.via_type AND g.principal_id = h.via_id
 LEFT JOIN known_entitlements n ON n.id = g.entitlement
 LEFT JOIN {held_on} o ON o.connection = n.connection AND o.type = n.type AND o.id = n.resource_id
-LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began){activity}
+LEFT JOIN events e ON e.id = coalesce(g.since, g.began, r.since, r.began)
 WHERE (n.id IS NOT NULL OR (h.via_type, h.via_id) = (r.type, r.id))"""
 _ACTIVITY = "\nLEFT JOIN activity y ON y.connection = r.connection AND y.type = r.type AND y.id = r.id"
 # CROSS JOIN: from each account to what it holds; the other way round, each would be compared with all there is.
