@@ -251,7 +251,7 @@ def test_changes_since_and_until(db: Path) -> None:
 
 def test_an_unchanged_sync_adds_no_rows(db: Path) -> None:
     """Unchanged people cost no row of the picture, its history or its changes, and hardly a byte of the file."""
-    tables = ("resources", "grants", "resource_history", "grant_history", "change_log", "entitlements")
+    tables = ("current_resources", "grants", "resource_history", "grant_history", "change_log", "known_entitlements")
     with Site(300) as site:
         connection = connect(db, site, page_size=50)
         connection.sync()
