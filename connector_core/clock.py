@@ -20,7 +20,7 @@ class Clock(Protocol):
     """Where time comes from."""
 
     def now(self) -> float:
-        """Seconds since 1970, UTC; may jump when somebody sets the clock."""
+        """Seconds since 1970, UTC; jumps when the clock is set."""
 
     def monotonic(self) -> float:
         """Seconds since some moment; never goes back."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 
 def whole(text: str) -> str:
-    """Text that a file, a store and a terminal can take: half a character of somebody else's becomes ``?``."""
+    """Text that a file, a store and a terminal can take: half a character becomes ``?``."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -56,7 +56,7 @@ class UsageError(ConnectorCoreError):
 
 
 class UnknownName(UsageError):
-    """A connector, connection, user, role or event that nobody here knows."""
+    """A connector, connection, user, role or event that is not known here."""
 
     code = "unknown_name"
 
@@ -169,7 +169,7 @@ class StreamExpired(ApplicationError):
 
 
 class RowRejected(ConnectorCoreError):
-    """One row cannot be read. The page goes on without it; the sync cannot be complete."""
+    """One row cannot be read. The page is read without it; the sync cannot be complete."""
 
     code = "row_rejected"
 
@@ -222,7 +222,7 @@ class GuardRefused(ConnectorCoreError):
 
 
 class Interrupted(ConnectorCoreError):
-    """Stopped on request; the same call again goes on from here."""
+    """Stopped on request; the same call again resumes."""
 
     code = "interrupted"
     exit_code = 130

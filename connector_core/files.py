@@ -33,7 +33,7 @@ def read_bytes(path: Path, most: int, *, look: Callable[[os.stat_result], None] 
 
     :param most: bytes; a file that is larger is not read to its end.
     :param look: given what the system says of the opened file before anything is read; may raise.
-    :raises OSError: it cannot be read, is larger, or a pipe into which nobody writes.
+    :raises OSError: it cannot be read, is larger, or a pipe without a writer.
     """
     handle = _opened(path)
     try:
@@ -55,7 +55,7 @@ def read_bytes(path: Path, most: int, *, look: Callable[[os.stat_result], None] 
 
 
 def write_private(path: Path, text: str, *, mode: int = 0o600, look: Callable[[Path], object] | None = None) -> None:
-    """Put a file there in one step: a crash leaves the old one or the new one, a failure nothing beside it.
+    """Put a file there in one step: a crash leaves the old one or the new one, a failure no other file.
 
     :param look: given the finished file under the name that it has until then; may raise.
     :raises OSError: it cannot be written.
@@ -111,7 +111,7 @@ def what_is_wrong(error: Exception) -> str:
 
 
 def _opened(path: Path) -> int:
-    """Opening a pipe would otherwise wait for somebody who writes into it."""
+    """Opening a pipe would otherwise wait for a writer."""
     try:
         return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ValueError:  # a NUL in it

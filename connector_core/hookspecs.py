@@ -42,7 +42,7 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 
 class Vault(Protocol):
-    """Keeps what an application hands out anew, such as a rotated token."""
+    """Keeps what an application rotates, such as a rotated token."""
 
     def get(self, name: str) -> str | None:
         """What was kept under that name, or None."""
@@ -162,12 +162,12 @@ def sandbox_app(folder: Path) -> WSGIApplication | None:
 
 @hookspec
 def sync_finished(report: SyncReport) -> None:
-    """A sync ended, well or not. Told to every plugin when its report is written."""
+    """A sync ended, well or not. Announced to every plugin when its report is written."""
 
 
 @hookspec
 def operation_finished(operation: Operation) -> None:
-    """An operation ended, well or not. Told to every plugin when the journal has it."""
+    """An operation ended, well or not. Announced to every plugin when the journal has it."""
 
 
 @hookspec
@@ -176,7 +176,7 @@ def register_commands(cli: click.Group) -> None:
 
     :param cli: the group that they are added to.
 
-    Told to every plugin once, when a command is looked for that is not one of ours.
+    Announced to every plugin once, when a command is looked for that is not one of ours.
     """
 
 
@@ -186,5 +186,5 @@ def register_exporters(register: Callable[[str, Any], None]) -> None:
 
     :param register: ``register(name, exporter)``.
 
-    Told to every plugin once, before the first export; no command exports yet.
+    Announced to every plugin once, before the first export; no command exports yet.
     """

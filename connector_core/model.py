@@ -303,7 +303,7 @@ class Outcome:
 
     ``after``: the resource and its grants as the reply itself showed them, or None where it showed nothing.
     ``verified``: whether that reply already proves the wish fulfilled. ``pending``: accepted, and to be completed
-    later (202) or by a person, as an invitation is; the host sees a reply with the status 202 without being told.
+    later (202) or by a person, as an invitation is; the host sees a reply with the status 202 by itself.
     """
 
     after: Page | None = None
@@ -444,7 +444,7 @@ class Change:
 class History:
     """All that is known of one account: what it held when it was first seen, every change since, and what it holds now.
 
-    ``first``: when that was; ``baseline``: it was there already in the oldest picture, so that nobody saw it join.
+    ``first``: when that was; ``baseline``: the oldest picture has it already, so that its joining was not seen.
     ``held`` then, each as ``type:id:slug``. ``now`` is empty where it has left.
     """
 
@@ -461,7 +461,7 @@ class History:
 class Pruned:
     """What was forgotten: rows of ``syncs``, of ``changes``, and earlier versions of resources and grants.
 
-    ``oldest``: the moment of the oldest picture that can still be told, or None where nothing was old enough.
+    ``oldest``: the moment of the oldest picture that can still be shown, or None where nothing was old enough.
     """
 
     oldest: str | None = None

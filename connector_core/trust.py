@@ -39,7 +39,7 @@ def trusted_secret(path: Path, what: str) -> Callable[[os.stat_result], None]:
     """Return the same check for a secret, which others may not read either.
 
     A file without any write permission is taken for a read-only mount (a secret of Docker is 0444, one of Kubernetes
-    0440): others may read it where nobody but its owner can write into its folder.
+    0440): others may read it where only its owner can write into its folder.
     """
 
     def look(about: os.stat_result) -> None:
@@ -68,7 +68,7 @@ def _refuse_folder(path: Path, what: str, *, sticky_will_do: bool) -> None:
     if about.st_uid not in (0, os.geteuid()):
         raise ConfigurationError(f"{what} lies in a folder of another user: {folder}", hint="put it into one of yours")
     if sticky_will_do and about.st_mode & stat.S_ISVTX:
-        return  # as in /tmp: nobody can replace a file of another user
+        return  # as in /tmp: no user can replace a file of another
     if _is_written_by_others(about):
         raise ConfigurationError(
             f"{what} lies in a folder that others can write: {folder}", hint=f"chmod go-w {folder}"

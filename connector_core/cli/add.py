@@ -199,7 +199,7 @@ class Form:
     def _ask_app(self, apps: Mapping[str, Mapping[str, Any]]) -> str | None:
         for app, facts in apps.items():
             kind = "managed" if facts.get("managed") else "unmanaged"
-            say(f"  {app} ({kind}, owner {facts.get('owner') or 'nobody'})")
+            say(f"  {app} ({kind}, owner {facts.get('owner') or 'none'})")
         label = "Application entry: " + ("one of these, or a new name" if apps else "a name")
         return _prompt(label, default=self.capabilities.manifest.display_name) or None
 

@@ -191,7 +191,7 @@ def _exit_code(operation: Operation) -> int:
 
 
 def _print(operation: Operation) -> None:
-    """What came of it in a line, then what is worth knowing."""
+    """The result in a line, then warnings and what to know."""
     if operation.request is not None:
         note(f"would send {operation.request.method} {operation.request.path}")
         if operation.request.body is not None:

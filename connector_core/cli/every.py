@@ -43,7 +43,7 @@ class RunPrinter:
 
     def finished(self, run: FinishedRun, next_run: float | None) -> None:
         if isinstance(run.error, Interrupted):
-            self.options.remark(f"{run.name}: interrupted; the next run within an hour goes on from there")
+            self.options.remark(f"{run.name}: interrupted; the next run within an hour resumes it")
             return
         text, document = self.shown(run.report) if run.report is not None else ("", {"connection": run.name})
         if self.options.json:

@@ -177,7 +177,7 @@ def _wrapped(name: Literal["stdout", "stderr"], message: str) -> str:
 def _write(name: Literal["stdout", "stderr"], text: str, end: str = "\n") -> None:
     """A reader who has gone away, as `head` does, changes nothing about what the command does and its exit code."""
     stream = getattr(sys, name)
-    if stream is None:  # closed by whoever started us
+    if stream is None:  # the calling process closed it
         return
     try:
         print(text, file=stream, end=end, flush=True)

@@ -117,7 +117,7 @@ def _confirmed(options: Options, wanted: Plan, limits: Limits) -> bool:
 
 
 def _carry_out(options: Options, wanted: Plan, limits: Limits, terms: Any) -> tuple[ApplyReport, int]:
-    """What came of it, and the exit code that goes with it."""
+    """The result, and its exit code."""
     from connector_core.provision.apply import ApplyReport
 
     telling = _Telling(options, len(wanted.steps))
@@ -157,7 +157,7 @@ class _Telling:
         note(f"{self._done}/{self._steps}  {line.ended:9}  {line.step.effect:9}  {line.step.user}{why}")
 
 
-# -- what came of it -------------------------------------------------------------------------------------------
+# -- the result ------------------------------------------------------------------------------------------------
 
 
 def _exit_code(report: ApplyReport) -> int:
@@ -213,7 +213,7 @@ def _print_plan(made: Plan) -> None:
         f"{made.seats:+,d} paid seats, {made.upgrades:,} newly taken"
     )
     if made.unknown_seats:
-        note(f"paid seats of {plural(made.unknown_seats, 'step')} cannot be told: the application decides the role")
+        note(f"paid seats of {plural(made.unknown_seats, 'step')} are not known: the application decides the role")
 
 
 def _row(step: Step) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class Options:
         return Host.from_environment(db=self.db, config=self.config, new=new)
 
     def remark(self, message: str) -> None:
-        """A line beside the answer, which --quiet leaves out."""
+        """A line on standard error, which --quiet leaves out."""
         if not self.quiet:
             say(message)
 
@@ -236,7 +236,7 @@ def _usage(error: click.ClickException) -> ConnectorCoreError:
 
 
 def _unexpected(error: Exception) -> ConnectorCoreError:
-    """An error that nobody foresaw, with the place where it arose: enough for a report, no secret in it."""
+    """An unexpected error, with the place where it arose: enough for a report, no secret in it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

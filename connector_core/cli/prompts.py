@@ -24,7 +24,7 @@ def confirmation(options: Options) -> Callable[[str], bool] | None:
 
 
 def _ask(sentence: str) -> bool:
-    """While somebody thinks, Ctrl-C ends the question at once: there is no work in hand that could be finished."""
+    """While a question waits, Ctrl-C ends the question at once: there is no work in hand that could be finished."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return click.confirm(f"{clean(sentence)}\nGo on?", default=False, err=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connector_core.host.host import Host
 
 _MAX_WORKERS = 64
-_WARNINGS = 20  # a thousand lines would hide what came of it
+_WARNINGS = 20  # a thousand lines would hide the result
 
 
 @click.command(cls=Command)
@@ -114,7 +114,7 @@ def _document(report: SyncReport) -> dict[str, Any]:
 
 
 def _line(report: SyncReport) -> str:
-    """What came of it, where more will follow."""
+    """The result of one run of several."""
     sync, counts = report.sync, report.counts
     parts = [f"{sync.status}{f' ({sync.reason})' if sync.reason else ''}"]
     if sync.event is not None:
@@ -156,5 +156,5 @@ def _next(report: SyncReport) -> str:
     if report.sync.status == "held":
         return f"look at the application; where it is right: connector-core run {name} --accept-removals"
     if report.sync.status == "incomplete":
-        return f"nobody was removed without proof; why: connector-core logs {name}"
+        return f"no account was removed without proof; why: connector-core logs {name}"
     return f"next: connector-core {'changes' if report.changes.total else 'access'} {name}"

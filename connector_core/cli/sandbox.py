@@ -48,7 +48,7 @@ def _print_done(options: Options, connector: str, reset: bool, shuffled: Mapping
     if reset:
         note(f"the sandbox of {connector} is as it was in the beginning")
     for done, logins in shuffled.items():
-        note(f"{done}: {', '.join(logins) or 'nobody'}")
+        note(f"{done}: {', '.join(logins) or 'none'}")
     options.remark(f"next: connector-core run {connector} --sandbox")
 
 

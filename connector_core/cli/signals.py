@@ -20,7 +20,7 @@ def interruptible(stop: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def stopping(stop: Callable[[int], None]) -> Iterator[None]:
-    """The same; ``stop`` is told which signal it was."""
+    """The same; ``stop`` receives the number of the signal."""
 
     def first(number: int, frame: FrameType | None) -> None:
         for again in before:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Column:
     """``least``: how narrow it may become where there is no room; None: never narrower than what it holds.
 
-    ``wrap``: what does not fit goes on in the next line instead of being cut; for one column of prose, the last.
+    ``wrap``: what does not fit continues in the next line instead of being cut; for one column of prose, the last.
     """
 
     head: str

@@ -110,7 +110,7 @@ class Configuration:
     def load(cls, path: Path, environ: Mapping[str, str], *, required: bool = False) -> Configuration:
         """Read the file, where there is one.
 
-        :param required: somebody named it, so it must be there.
+        :param required: it was named, so it must exist.
         :raises ConfigurationError: it is not TOML, or holds what it should not.
         """
         document = _read(path, required=required)

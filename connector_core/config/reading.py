@@ -13,7 +13,7 @@ from connector_core.settings import IDENTITY, Setting, declared
 def require_same_reading(config: ConnectionConfig, settings: type) -> None:
     """Refuse secrets that were fetched after the file was given other addresses or secrets for their connection.
 
-    A secret is fetched when it is needed, from where the file said when it was read. What changed besides does not
+    A secret is fetched when it is needed, from where the file said when it was read. Other changes do not
     matter: a connection keeps what it was opened with.
 
     :raises ConfigurationChanged: the file says another address or secret by now, or has another connection.

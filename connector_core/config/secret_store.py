@@ -44,7 +44,7 @@ class Leftover:
 
 
 class SecretStore:
-    """Keeps secrets for the connections of the configuration file at ``path``; files lie in a folder beside it."""
+    """Keeps secrets for the connections of the configuration file at ``path``; files lie in a folder next to it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()

@@ -71,7 +71,7 @@ def _from_file(name: str, what: str, places: Places) -> str:
     path = Path(name)
 
     try:
-        # Not the current folder: whoever can write there could put a token of their own.
+        # Not the current folder: other users may be able to write there.
         path = (places.folder or Path()) / path.expanduser()
         return read_bytes(path, _LONGEST, look=trusted_secret(path, what)).decode("utf-8-sig")
     except UnicodeDecodeError:  # its words would quote a byte of the secret
@@ -113,7 +113,7 @@ def _printed(process: subprocess.Popen[bytes]) -> bytes:
     try:
         if len(printed) > _LONGEST:
             raise _Failed(f"it prints more than {_LONGEST // 2**10} KB")
-        if reader.is_alive():  # or somebody whom it left behind could print more
+        if reader.is_alive():  # or a process that it left behind could print more
             raise TimeoutExpired(process.args, _COMMAND_TIMEOUT)
         code = process.wait(_COMMAND_TIMEOUT)
     except TimeoutExpired:

@@ -26,7 +26,7 @@ from connector_core.settings import declared
 
 T = TypeVar("T")
 CONTRACTS = (1, 2)  # the versions of the plugin contract that this host speaks
-ANNOUNCEMENT_SECONDS = 30.0  # longer than this, nobody waits for a plugin that is only told something
+ANNOUNCEMENT_SECONDS = 30.0  # an announcement is not waited for any longer
 
 
 @frozen(kw_only=True)

@@ -51,7 +51,7 @@ def opened(
 ) -> Iterator[Session]:  # fmt: skip
     """Connect, without a request yet; everything is closed at the end. No error that leaves it quotes a secret.
 
-    :param state: the state file; the vault and a sandbox keep their files beside it.
+    :param state: the state file; the vault and a sandbox keep their files next to it.
     :raises ConfigurationError: a setting is missing or wrong.
     """
     with ExitStack() as stack:

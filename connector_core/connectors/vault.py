@@ -60,7 +60,7 @@ class ConnectionVault:
 
 
 class FileVault:
-    """Credentials that an application hands out anew, in a file that only its owner can read."""
+    """Credentials that an application rotates, in a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -84,7 +84,7 @@ class FileVault:
         with self._explained():
             make_private_folder(self._path.parent)
             with FileLock(f"{self._path}.lock", mode=0o600, is_singleton=False, timeout=10):
-                draft.unlink(missing_ok=True)  # left by a crash; made anew, it has the right mode
+                draft.unlink(missing_ok=True)  # left by a crash; a new one has the right mode
                 text = json.dumps({**self._read(), name: value})
                 with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
                     file.write(text)

@@ -82,10 +82,10 @@ class Connection(Record):
         """Read everything and publish the result. An interrupted sync is resumed.
 
         :param workers: pages to ask for at once; at most the connector's own limit.
-        :param fresh: begin anew even where an interrupted sync could be resumed.
+        :param fresh: begin a new sync even where an interrupted one could be resumed.
         :param accept_removals: accept what the last sync was held for, and nothing else.
-        :param on_progress: told from this thread, several times a second.
-        :param on_event: told each step of each request, from the thread that takes it.
+        :param on_progress: called from this thread, several times a second.
+        :param on_event: called with each step of each request, from the thread that takes it.
         :raises Busy: another process syncs this connection.
         :raises ConnectorCoreError: the sync failed or was interrupted; ``report`` says how far it came.
         """
@@ -136,7 +136,7 @@ class Connection(Record):
     def delete_account(self, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
         """Have no account for ``user`` (login, id, ``type:id`` or e-mail). A removal: needs ``yes`` or ``confirm``.
 
-        :raises UnknownName: nobody here ever heard of them.
+        :raises UnknownName: no account ever had that name.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """
         return self._operate("delete_account", lambda requests: requests.delete(user), terms, user=user)
@@ -144,7 +144,7 @@ class Connection(Record):
     def grant(self, role: str, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
         """Have ``user`` hold ``role`` (``id``, ``type:id`` or ``type:id:slug``); held already is a success.
 
-        :raises UnknownName, AmbiguousName: the role or the user cannot be told.
+        :raises UnknownName, AmbiguousName: the role or the user is not known, or is ambiguous.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """
 
@@ -156,7 +156,7 @@ class Connection(Record):
     def revoke(self, role: str, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
         """Have ``user`` no longer hold ``role``; where that removes the person, it needs ``yes`` or ``confirm``.
 
-        :raises UnknownName, AmbiguousName: the role or the user cannot be told.
+        :raises UnknownName, AmbiguousName: the role or the user is not known, or is ambiguous.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """
 
@@ -169,7 +169,7 @@ class Connection(Record):
         self, people: str | os.PathLike[str] | None = None, *, prune: bool = False, undo: int | None = None,
         include_protected: bool = False, on_progress: Callable[[Progress], None] | None = None,
     ) -> Plan:  # fmt: skip
-        """What has to be done so that everybody has what the CSV file ``people`` says; a fresh sync is made first.
+        """What has to be done so that each person has what the CSV file ``people`` says; a fresh sync is made first.
 
         :param prune: remove accounts that the file does not name; else they are left alone.
         :param undo: with no file, take back the plan that this apply carried out; the last one where None.
@@ -194,7 +194,7 @@ class Connection(Record):
         """Carry a plan out, once. Interrupted, the same call again finishes the rest and repeats nothing.
 
         :param limits: how much the plan may do; judged by the accounts that are there now.
-        :param on_line: told each step when it is done.
+        :param on_line: called with each step when it is done.
         :raises GuardRefused: a limit, a protected account, an account that is no longer as planned, another connection,
             a plan that was carried out in full before, or one that ``confirm`` was asked about and did not confirm.
         :raises IncompleteError: the listing could not be read in full.

@@ -1,6 +1,6 @@
 """`Host`: where embedding begins. The command line is a client of it, and of `Connection`.
 
-Nothing here reads a file or the environment unless told to (`Host.from_environment`), sets up logging, prompts, prints
+Nothing here reads a file or the environment unless asked to (`Host.from_environment`), sets up logging, prompts, prints
 or exits. Errors are those of `connector_core.errors`; results are frozen values.
 """
 
@@ -48,7 +48,7 @@ class Host:
     """Plugins, configuration and a state file, put together. Safe in threads; several in one process do not meet.
 
     :param db: the state file; ``{connection}`` in it gives each connection a file of its own.
-    :param plugins: connectors given by hand, by name, beside the installed ones.
+    :param plugins: connectors given by hand, by name, in addition to the installed ones.
     :param configuration: connections known by name; by default only those that connectors' names imply.
     :param environ: where proxies and certificates are named for HTTP; None looks nowhere.
     :param clock: where time comes from; tests give one that does not wait.
@@ -83,7 +83,7 @@ class Host:
         :param config: the configuration file, before ``CONNECTOR_CORE_CONFIG``.
         :param environ: the environment; a copy is made.
         :param new: the configuration is about to be written, so a file that is named need not be there yet.
-        :param more: what `Host` understands besides.
+        :param more: further arguments of `Host`.
         :raises ConfigurationError: the configuration file is missing although named, or wrong.
         """
         environ = dict(environ)
@@ -149,7 +149,7 @@ class Host:
         return self._configuration.names(self._plugins.names())
 
     def connections_in_use(self) -> list[str]:
-        """Those that somebody has configured, or used; without a configuration file, the environment may be enough."""
+        """Those that are configured or were used; without a configuration file, the environment may be enough."""
         configured = self._configuration.connections
         return [n for n in self.connection_names() if n in configured or self.status(n).label != "new"]
 
@@ -163,7 +163,7 @@ class Host:
         :param connector: by default as configured, else the connection's own name.
         :param settings: values by name; a secret as text or `Secret`.
         :param app: the application entry it belongs to, and its ``owner``.
-        :param managed: whether access may be changed; no, where nobody says so.
+        :param managed: whether access may be changed; no, by default.
         :param guard: other limits of the removal guard: ``share``, ``most``.
         :raises UnknownName: it is neither configured nor named like a connector, and no ``connector`` is given.
         :raises ConfigurationError: what is configured or given for it cannot be. Settings are checked when needed.

@@ -77,7 +77,7 @@ def make_plan(
     path: Path | None = None, prune: bool = False, undo: int | None = None, include_protected: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan that makes the picture as the file wants it, or with no file, that takes an earlier apply back."""
-    if (status := reader.picture().status) != "complete":  # somebody else has synced since
+    if (status := reader.picture().status) != "complete":  # another process has synced since
         raise IncompleteError(f"the last sync of {config.name} is {status}", hint="make the plan again")
     planning, unchanged = planner(session, reader), 0
     if path is not None:

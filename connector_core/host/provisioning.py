@@ -38,9 +38,9 @@ def provisioner(
     terms: ChangeOptions, traffic: Traffic, *, cancel: threading.Event | None = None,
     policy: ProvisionPolicy | None = None,
 ) -> Iterator[Provisioner]:  # fmt: skip
-    """An engine for one sitting; on entering, it has settled what earlier sittings left open.
+    """An engine for one process's run; on entering, it has settled what earlier runs left open.
 
-    :param traffic: told the session's requests; what it notes goes into the log of each operation.
+    :param traffic: receives the session's requests; its lines go into the log of each operation.
     """
     holders, policy = Holders(path), policy or ProvisionPolicy()
     calls = Calls(ahead=ahead, clock=clock, cancel=cancel or threading.Event(), deadline=policy.call_deadline)

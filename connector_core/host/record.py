@@ -129,9 +129,9 @@ class Record:
         return self._rows(ask)
 
     def history(self, user: str) -> tuple[History, ...]:
-        """All that is known of whoever has, or ever had, that login, e-mail or id; several where it was used again.
+        """Return what is known of each account that has, or had, that login, e-mail or id; several if it was reused.
 
-        :raises UnknownName: nobody ever had.
+        :raises UnknownName: no account ever had it.
         :raises NoPicture: nothing was published yet.
         """
         from connector_core.store.history import Histories
@@ -194,7 +194,7 @@ class Record:
 
         The last two published syncs and the last complete one always stay.
 
-        :param older: what is older than so many seconds; the picture of that moment can still be told.
+        :param older: what is older than so many seconds; the picture of that moment can still be shown.
         :param keep: all but so many published syncs. With both, what both would forget.
         :param dry_run: forget nothing; say what would be forgotten.
         :raises Busy: it is being synced or changed.

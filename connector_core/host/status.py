@@ -81,7 +81,7 @@ def _label(seen: Overview, *, busy: bool) -> Label:
     labels: dict[str, Label] = {
         "complete": "connected", "incomplete": "incomplete", "held": "held", "failed": "failing",
     }  # fmt: skip
-    return labels.get(seen.last.status, "interrupted")  # one that says it runs, and nobody holds the lock: it died
+    return labels.get(seen.last.status, "interrupted")  # one that says it runs while the lock is free: its process died
 
 
 def _why(seen: Overview) -> str | None:

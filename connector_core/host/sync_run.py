@@ -47,7 +47,7 @@ class SyncRun:
     _traffic: Traffic = field(factory=Traffic, init=False)
 
     def listen(self, event: HttpEvent) -> None:
-        """Told each step of each request: what a support person needs goes into the log."""
+        """Take each step of each request: what a support person needs goes into the log."""
         self._traffic.listen(event)
         if self.on_event is not None:
             self.on_event(event)
@@ -101,7 +101,7 @@ class SyncRun:
                     log.add("warning", f"protected: {entry} names no account")
 
     def _settle(self, session: Session) -> None:
-        """Find out first what became of operations that nobody saw the end of."""
+        """Find out first what became of operations whose result was never read."""
         from connector_core.host.provisioning import announce, has_open, provisioner
 
         if has_open(self.db, self.config.ref):
@@ -110,7 +110,7 @@ class SyncRun:
                 announce(engine, self.context.plugins)
 
     def _begin(self, connection: int, terms: runs.ReadFingerprint, policy: SyncPolicy, log: LogBuffer) -> int:
-        """The sync to work on: the interrupted one, where it can be gone on with, else a new one."""
+        """The sync to work on: the interrupted one, where it can be resumed, else a new one."""
         clock = self.context.clock
         found, why_not = runs.resumable(self.db, connection, terms, policy.resume_within, clock)
         if found is not None and not self.fresh:
@@ -120,7 +120,7 @@ class SyncRun:
             return found
         log.sync = runs.begin(self.db, connection, terms, clock)
         if why_not is not None:
-            log.add("warning", f"{why_not}; beginning anew")
+            log.add("warning", f"{why_not}; beginning a new sync")
         return log.sync
 
     def _fail(self, sync: int, error: ConnectorCoreError, took: tuple[float, int], mask: Callable[[str], str]) -> None:

@@ -11,7 +11,7 @@ from connector_core.store.logs import LogBuffer
 
 
 class Traffic:
-    """Told each step of each request, from whichever thread takes it. ``log`` is given once the sitting has one."""
+    """Takes each step of each request, from whichever thread sends it. ``log`` is set once the run has one."""
 
     def __init__(self, *, detailed: bool = False) -> None:
         """:param detailed: log each reply, too; for sittings of few requests."""
@@ -33,7 +33,7 @@ class Traffic:
             self.log.add(level, _said(event), status=event.status, seconds=event.seconds)
 
     def sum_up(self) -> None:
-        """Put into the log what it came to, and begin to count anew; nothing where nothing was sent."""
+        """Write the sums into the log and reset the counters; nothing where nothing was sent."""
         with self._lock:
             replies, self._replies = self._replies, Counter()
             waited, self._waited = self._waited, 0.0

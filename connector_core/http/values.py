@@ -1,4 +1,4 @@
-"""The settings of a client and what it tells while it works."""
+"""The limits of a client (timeouts, retry budget, sizes), and the steps that it reports."""
 
 from __future__ import annotations
 

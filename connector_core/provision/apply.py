@@ -23,7 +23,7 @@ _STOPS = (CredentialsRefused, StateError)  # no further step can fare better
 
 @frozen(kw_only=True)
 class Line:
-    """One step of a plan and what came of it; ``operation`` is None where it was not begun."""
+    """One step of a plan and its result; ``operation`` is None where it was not begun."""
 
     step: Step
     operation: Operation | None = None
@@ -105,7 +105,7 @@ def _undone_since(step: Step, planner: Planner, operation: int | None) -> str | 
 def carry_out(
     plan: Plan, engine: Provisioner, apply: int, on_line: Callable[[Line], None] | None = None
 ) -> ApplyReport:
-    """Every step in its order; goes on past what fails, and stops where credentials are refused.
+    """Every step in its order; continues after one that fails, and stops where credentials are refused.
 
     :raises Interrupted: the same plan applied again finishes the rest; its ``report`` says how far it came.
     """
@@ -160,7 +160,7 @@ def _operation(requests: Requests, step: Step) -> Operation:
 
 
 def _found_different(requests: Requests, step: Step, operation: Operation) -> ErrorInfo | None:
-    """The account holds another role: somebody else created it since the listing, or the application gave it."""
+    """The account holds another role: it was created elsewhere since the listing, or the application gave it."""
     if step.kind != "create_account" or operation.user_id is None:
         return None
     held = requests.engine.book.follower.held(Key(requests.engine.account_type, operation.user_id))

@@ -131,7 +131,7 @@ class _HookCall(Generic[T]):
         if not self._closed:
             self._events.put(request)
         if self._closed or not self._allowed.get():
-            raise GuardRefused(f"a {request.method} request was stopped: nobody waits for it any more")
+            raise GuardRefused(f"a {request.method} request was stopped: its caller stopped waiting")
 
 
 def _raise(error: BaseException) -> NoReturn:

@@ -1,7 +1,7 @@
 """Read, guard, write ahead, write once, verify: the same for every connector, whose hooks only write.
 
 The journal is ahead of the application: a row is there before a request leaves, so that whatever dies in between,
-the next command finds out what came of it, by reading, and never writes twice.
+the next command finds the result by reading, and never writes twice.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Provisioner:
     def unchanged(
         self, wish: DesiredState, found: AccountState, *warnings: str, reactivated: bool = False
     ) -> Operation:
-        """A success that sends nothing; in the journal all the same, as somebody asked for it."""
+        """A success that sends nothing; in the journal all the same, as it was asked for."""
         if self.dry:
             return self._planned(wish, found, OperationResult(state="done", outcome="unchanged", warnings=warnings))
         ending = OperationResult(

@@ -94,7 +94,7 @@ class Loss:
 
     @classmethod
     def by(cls, wish: DesiredState, found: AccountState, define: Definitions) -> Loss:
-        """:param define: what an entitlement is; None where nobody can say, and then the worst is assumed."""
+        """:param define: what an entitlement is; None where that is not known, and then the worst is assumed."""
         entitlement = define(wish.entitlement) if wish.entitlement is not None else None
         removes = wish.kind == "delete_account" or (
             wish.kind == "revoke" and (entitlement is None or entitlement.on_revoke == "removes_account")

@@ -14,7 +14,7 @@ from connector_core.store.lock import unusable
 
 
 class Holders:
-    """The lock files of sittings, beside the state file."""
+    """The lock files of running processes, next to the state file."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -40,7 +40,7 @@ class Holders:
             lock.release()
 
     def is_alive(self, name: str) -> bool:
-        """Whether that sitting goes on, in whatever process; if not, its file goes."""
+        """Whether that run is alive, in whatever process; if not, its file is removed."""
         if not self._file(name).exists():
             return False
         lock = self._lock(name)
@@ -48,7 +48,7 @@ class Holders:
             lock.acquire(timeout=0)
         except Timeout:
             return True
-        except OSError:  # a folder, say: nobody holds that
+        except OSError:  # a folder, say: no process holds that
             return False
         self._file(name).unlink(missing_ok=True)
         lock.release()

@@ -95,12 +95,12 @@ class Plan:
 
     @property
     def upgrades(self) -> int:
-        """How many steps take a paid seat, as far as can be told."""
+        """How many steps take a paid seat, as far as is known."""
         return sum(1 for s in self.steps if s.seats is not None and s.seats > 0)
 
     @property
     def seats(self) -> int:
-        """What the whole plan does to the number of paid seats, as far as can be told."""
+        """What the whole plan does to the number of paid seats, as far as is known."""
         return sum(s.seats or 0 for s in self.steps)
 
     @property

@@ -261,5 +261,5 @@ class Planner:
 
     def _as_wanted(self, step: Step, held: Held) -> bool:
         if step.kind == "create_account":
-            return step.role is None or step.role in held or not held  # with no known role: cannot be told
+            return step.role is None or step.role in held or not held  # with no known role: not known
         return step.role is not None and (step.role in held) == (step.kind == "grant")

@@ -22,8 +22,8 @@ class Requests:
 
     A plan names ids, and says what each account is ``expected`` to hold and which ``login`` to bear.
 
-    Every method reads, then writes at most once for each step, and returns what came of it. Raises `GuardRefused`
-    where nothing may be written, `UnknownName` for somebody never heard of, and the errors of reading.
+    Every method reads, then writes at most once for each step, and returns the result. Raises `GuardRefused`
+    where nothing may be written, `UnknownName` for a name that was never known, and the errors of reading.
     """
 
     engine: Provisioner
@@ -224,7 +224,7 @@ def _require_planned(login: str, found: AccountState, planned: Collection[Key]) 
 
 
 def _checked(name: str) -> str:
-    """:raises UsageError: that can be nobody's name."""
+    """:raises UsageError: no account can have that name."""
     name = name.strip()
     if not name or not name.isprintable():
         raise UsageError("a user is named by e-mail or id, in printable characters")

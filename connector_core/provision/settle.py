@@ -81,7 +81,7 @@ class Settler:
         return _failed("the answer was lost, and the application shows that it was not done", found)
 
     def _invited(self, wish: DesiredState) -> DesiredState:
-        """Of somebody who is invited, that nobody sees them yet proves nothing (W14)."""
+        """Of an invited account, not being listed yet proves nothing (W14)."""
         book = self.verifier.book
         account = book.follower.resource(wish.key) if wish.key is not None else None
         if account is None or wish.kind == "create_account" or not book.journal.is_invited(account):

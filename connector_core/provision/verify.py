@@ -120,7 +120,7 @@ class Verifier:
         return OperationResult(state="failed", after=after, error=error)
 
     def _unread(self, wish: DesiredState, before: AccountState, error: ConnectorCoreError) -> OperationResult:
-        """Accepted, and not to be read now. Nobody leaves the picture without proof."""
+        """Accepted, and not to be read now. No account leaves the picture without proof."""
         why = f"it could not be read back: {error.message}"
         if wish.kind in ("grant", "revoke") and not self._removes(wish):
             return self.as_wished(wish, before, before, why)
@@ -160,12 +160,12 @@ class Verifier:
         return self.as_wished(wish, AccountState(), shown.pending(), why)
 
     def _is_old(self, wish: DesiredState, shown: AccountState) -> bool:
-        """Whether the reply to a creation shows somebody whom the picture knows under another name (P46)."""
+        """Whether the reply to a creation shows an account that the picture knows under another name (P46)."""
         known = self.book.follower.resource(shown.resource.key) if shown.resource else None
         return known is not None and not is_same(known.login, wish.login)
 
     def _existed(self, wish: DesiredState, found: AccountState) -> OperationResult:
-        """Somebody else was first: nothing of this is ours."""
+        """Another creation was first: nothing of this is ours."""
         warning = f"the application says that {wish.label} existed already"
         return OperationResult(
             state="done", outcome="unchanged", verified=True, after=found,
@@ -257,7 +257,7 @@ def role_warning(wish: DesiredState, found: AccountState) -> tuple[str, ...]:
 
 def _about_others(wish: DesiredState) -> ProtocolError:
     return ProtocolError(
-        f"the creation of {wish.label} was answered with somebody else; whether it was carried out is not known",
+        f"the creation of {wish.label} was answered with another account; whether it was carried out is not known",
         hint="look into the application; the next command finds out",
     )
 
@@ -270,9 +270,9 @@ def _state_after(wish: DesiredState, error: ConnectorCoreError) -> State:
 
 
 def _explained(error: ConnectorCoreError, wish: DesiredState, found: AccountState) -> ConnectorCoreError:
-    """A conflict over somebody who is nowhere to be seen, or disabled, is said to be that (P14, P48, P56)."""
+    """A conflict with an account that is not listed, or disabled, is described as that (P14, P48, P56)."""
     if isinstance(error, Conflict) and wish.kind == "create_account":
         disabled = "they are disabled: the same command again enables them"
-        hidden = "somebody has this login or e-mail and is not listed; look into the application"
+        hidden = "an account has this login or e-mail and is not listed; look into the application"
         error.hint = disabled if found.resource is not None else hidden
     return error

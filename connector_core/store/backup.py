@@ -62,7 +62,7 @@ def copy_whole(db: sqlite3.Connection, draft: Path) -> None:
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
             db.backup(copy, pages=_PAGES, sleep=0.01)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing next to it
             (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.OperationalError as error:  # full, or not writable: the state itself was opened before
         raise StateError(f"cannot write the copy: {error}", hint="look at permissions and free space") from error

@@ -23,7 +23,7 @@ ACTIVITY = tuple(field.name for field in fields(Resource) if field.metadata.get(
 """What is kept of a resource, and never compared with earlier versions: columns of the table ``activity``."""
 _TYPES = {name: hint for name, hint in get_type_hints(Resource).items() if name not in (*Key._fields, *ACTIVITY)}
 FIELDS = tuple(_TYPES)
-"""The columns of what is kept of a resource and compared with earlier versions, besides its key."""
+"""The columns of what is kept of a resource and compared with earlier versions, its key apart."""
 COLUMNS = f"connection, type, id, {', '.join(FIELDS)}, began, since, login_key, email_key"
 """The columns of a version in the picture or its history; the last two are `name_keys`."""
 
@@ -96,7 +96,7 @@ _IN_LINES = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False
 def _json_texts(values: Sequence[Mapping[str, Json]]) -> list[str]:
     """Return each as `compact` writes it.
 
-    No text in JSON holds a line break, so each of them is between two items, and one beside braces between two objects.
+    No text in JSON holds a line break, so each is between two items, and one next to braces between two objects.
     """
     profiles = [value if type(value) is dict else dict(value) for value in values]
     texts = _IN_LINES.encode(profiles)[2:-2].split("},\n{")

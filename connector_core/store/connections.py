@@ -152,7 +152,7 @@ def _atomic(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def set_next_run(db: sqlite3.Connection, connection: int, at: str | None) -> None:
-    """Remember when it is to be run again; None: nobody means to."""
+    """Remember when it is to be run again; None: it is not scheduled."""
     db.execute("UPDATE connections SET next_run = ? WHERE id = ?", (at, connection))
 
 
@@ -202,7 +202,7 @@ def head(db: sqlite3.Connection, connection: int) -> int | None:
 
 _DEFINED = ("name", "description", "privileged", "exclusive", "paid", "expands")
 ENTITLEMENT_COLUMNS = ", ".join(_DEFINED)
-"""What is kept of an entitlement besides its key: fields of the class and columns alike."""
+"""What is kept of an entitlement, its key apart: fields of the class and columns alike."""
 
 
 class EntitlementRows(dict[EntitlementKey, int]):
@@ -215,7 +215,7 @@ class EntitlementRows(dict[EntitlementKey, int]):
         self.reload()
 
     def reload(self) -> None:
-        """Read them anew, as after a transaction that was rolled back."""
+        """Read them again, as after a transaction that was rolled back."""
         query = "SELECT id, type, resource_id, slug FROM known_entitlements WHERE connection = ?"
         rows = self._db.execute(query, (self._connection,))
         self.clear()

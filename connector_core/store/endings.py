@@ -32,7 +32,7 @@ _SAME = (
 # What a page says of a principal counts for nothing where an operation has verified it since the sync began.
 _UNTOUCHED = """
 NOT EXISTS (SELECT 1 FROM touched t WHERE t.connection = :connection AND t.type = g.principal_type
-    AND t.id = g.principal_id AND t.mark > (SELECT mark FROM sync_runs WHERE id = :sync))
+    AND t.id = g.principal_id AND t.operation_watermark > (SELECT operation_watermark FROM sync_runs WHERE id = :sync))
 """
 _GIVEN = f"""
 INSERT OR IGNORE INTO temp.given
@@ -56,7 +56,7 @@ EXISTS (SELECT 1 FROM temp.seen_grants x WHERE x.principal_type = d.principal_ty
 _DENIED = (
     "INSERT INTO temp.denied SELECT n.principal_type, n.principal_id, n.entitlement, n.stream FROM temp.given n "
     "JOIN temp.seen k ON k.type = n.principal_type AND k.id = n.principal_id JOIN staged s ON s.seq = k.seq "
-    f"WHERE {_ANY_LOOKUP} AND s.whole AND s.state = 'row' AND NOT s.unknown AND {_GIVES_ALL} "
+    f"WHERE {_ANY_LOOKUP} AND s.read_by_id AND s.state = 'row' AND NOT s.unknown AND {_GIVES_ALL} "
     "AND NOT EXISTS (SELECT 1 FROM json_each(s.held) WHERE value = n.entitlement)",
     f"DELETE FROM temp.given AS d WHERE EXISTS (SELECT 1 FROM temp.denied x WHERE {_SAME.format('x', 'd')}) "
     f"AND (NOT {_IN_LAST_READING} OR NOT EXISTS (SELECT 1 FROM grants x WHERE x.connection = :connection "
@@ -93,15 +93,15 @@ _NOT_HELD = f"""
                 WHERE n.principal_type = g.principal_type AND n.principal_id = g.principal_id)))
 """
 _INTO_ENDING = "INSERT OR IGNORE INTO temp.ending SELECT g.principal_type, g.principal_id, g.entitlement"
-# Grants given beside their principal need a look only where its row says that they differ (`regrant`).
+# Grants given with their principal need a look only where its row says that they differ (`grants_differ`).
 _ENDING = (
     f"{_INTO_ENDING} FROM staged s CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type "
-    f"AND g.principal_id = s.id WHERE s.sync = :sync AND s.regrant AND {ANY_GRANTS} AND {_NOT_HELD}",
+    f"AND g.principal_id = s.id WHERE s.sync = :sync AND s.grants_differ AND {ANY_GRANTS} AND {_NOT_HELD}",
     f"{_INTO_ENDING} FROM grants g CROSS JOIN temp.seen k ON k.type = g.principal_type AND k.id = g.principal_id "
-    f"JOIN staged s ON s.seq = k.seq WHERE g.connection = :connection AND NOT g.beside "
+    f"JOIN staged s ON s.seq = k.seq WHERE g.connection = :connection AND NOT g.inline "
     f"AND {_NOT_HELD}",
 )
-# Rows that are as in the picture hold what was given beside them.
+# Rows that are as in the picture hold what was given with them.
 _UNREAD = f"""
 INSERT INTO temp.unread
 SELECT g.principal_type, g.principal_id, g.entitlement FROM grants g WHERE g.connection = :connection
@@ -113,7 +113,7 @@ AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE {_SAME.format("n", "g")}
 AND NOT EXISTS (SELECT 1 FROM temp.seen k JOIN staged s ON s.seq = k.seq WHERE k.type = g.principal_type
     AND k.id = g.principal_id AND s.state = 'row' AND EXISTS (
         SELECT 1 FROM json_each(s.held) WHERE value = g.entitlement))
-AND NOT (g.beside AND EXISTS (SELECT 1 FROM current_resources r JOIN temp.same s ON s.number = r.number
+AND NOT (g.inline AND EXISTS (SELECT 1 FROM current_resources r JOIN temp.same s ON s.number = r.number
     WHERE r.connection = :connection AND r.type = g.principal_type AND r.id = g.principal_id))
 AND {_UNTOUCHED}
 """

@@ -82,7 +82,7 @@ class Follower:
 
     def _touch(self, key: Key) -> None:
         self._db.execute(
-            "INSERT OR REPLACE INTO touched SELECT ?1, ?2, ?3, coalesce(max(mark), 0) + 1 FROM touched "
+            "INSERT OR REPLACE INTO touched SELECT ?1, ?2, ?3, coalesce(max(operation_watermark), 0) + 1 FROM touched "
             "WHERE connection = ?1",
             (self._connection, *key),
         )
@@ -133,7 +133,7 @@ class Follower:
                 self._end(event, now.key, entitlement)
             elif bool(row["confirmed"]) != now.confirmed:
                 self._end(event, now.key, entitlement)
-                self._begin(event, now, entitlement, (row["source"], row["beside"]), _first(row))
+                self._begin(event, now, entitlement, (row["source"], row["inline"]), _first(row))
 
     def _log_grants(
         self, event: int, now: AccountSnapshot, ended: Set[EntitlementKey], begun: Set[EntitlementKey]
@@ -170,7 +170,7 @@ class Follower:
         since: int | None = None,
     ) -> None:
         self._db.execute(
-            "INSERT INTO grants (connection, principal_type, principal_id, entitlement, began, since, source, beside, "
+            "INSERT INTO grants (connection, principal_type, principal_id, entitlement, began, since, source, inline, "
             "confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._connection, *now.key, self._entitlements[entitlement], event, since, *origin, now.confirmed,

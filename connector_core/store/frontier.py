@@ -45,15 +45,15 @@ class Frontier:
 
     # -- what is open --------------------------------------------------------------------------------------
 
-    def open_tasks(self, limit: int, besides: Iterable[int]) -> list[Task]:
-        """The first open cursors that are not among ``besides``."""
-        busy = set(besides)
+    def open_tasks(self, limit: int, taken: Iterable[int]) -> list[Task]:
+        """The first open cursors that are not among ``taken``."""
+        busy = set(taken)
         query = "SELECT * FROM frontier WHERE sync = ? AND state = 'open' ORDER BY id LIMIT ?"
         rows = self._db.execute(query, (self._sync, limit + len(busy))).fetchall()
         return [self._task(row) for row in rows if row["id"] not in busy][:limit]
 
     def is_open(self, task: Task) -> bool:
-        """Whether its answer is still wanted: a stream may have ended, or been begun anew, while it was asked for."""
+        """Whether its answer is still wanted: a stream may have ended, or been restarted, while it was asked for."""
         row = self._db.execute("SELECT state FROM frontier WHERE id = ?", (task.id,)).fetchone()
         return row is not None and row["state"] == "open"
 
@@ -113,7 +113,7 @@ class Frontier:
         which = "sync = ? AND kind = 'page' AND stream = ? AND reading = ?"
         self._db.execute(f"DELETE FROM frontier WHERE {which} AND NOT root", mine)
         self._db.execute(
-            "UPDATE frontier SET state = 'open', restarts = restarts + 1, total = NULL, rows = NULL, fresh = NULL, "
+            "UPDATE frontier SET state = 'open', restarts = restarts + 1, total = NULL, rows = NULL, new_rows = NULL, "
             f"start = NULL, first = NULL, last = NULL, cut = 0, unreadable = 0, rejected = 0, warned = 0 WHERE {which}",
             mine,
         )
@@ -122,18 +122,19 @@ class Frontier:
 
     # -- closing -------------------------------------------------------------------------------------------
 
-    def page_done(self, task: Task, page: Page, fresh: int) -> None:
+    def page_done(self, task: Task, page: Page, new_rows: int) -> None:
         """Close a page's cursor and open those that follow, unless the page shows that its walk is over."""
         rows = page.span.rows if page.span else len(page.resources) + len(page.rejected) or len(page.grants)
-        cut = self._follow(task, page, rows, fresh)
+        cut = self._follow(task, page, rows, new_rows)
         span = (page.span.start, page.span.first, page.span.last) if page.span else (None, None, None)
         unreadable = sum(1 for row in page.rejected if row.key is None)
         self._answered += 1
         self._db.execute(
-            "UPDATE frontier SET state = 'done', answered = ?, total = ?, rows = ?, fresh = ?, start = ?, first = ?, "
+            "UPDATE frontier SET state = 'done', answered = ?, total = ?, rows = ?, new_rows = ?, start = ?, "
+            "first = ?, "
             "last = ?, cut = ?, unreadable = ?, rejected = ?, warned = ? WHERE id = ?",
             (
-                self._answered, page.total, rows, fresh, *span, cut, unreadable, len(page.rejected),
+                self._answered, page.total, rows, new_rows, *span, cut, unreadable, len(page.rejected),
                 _is_warning_alone(page, task.stream), task.id,
             ),
         )  # fmt: skip
@@ -151,9 +152,9 @@ class Frontier:
             "UPDATE frontier SET state = 'failed' WHERE sync = ? AND kind = 'lookup' AND state = 'open'", (self._sync,)
         )
 
-    def _follow(self, task: Task, page: Page, rows: int, fresh: int) -> bool:
+    def _follow(self, task: Task, page: Page, rows: int, new_rows: int) -> bool:
         """Open what follows; whether something was left out that the server says is there."""
-        over = self._walk_is_over(task, page, rows, fresh)
+        over = self._walk_is_over(task, page, rows, new_rows)
         cut = False
         for cursor in page.next:
             if cursor.stream != task.stream:
@@ -173,15 +174,15 @@ class Frontier:
             (self._sync, task.stream, task.reading, index),
         )
 
-    def _walk_is_over(self, task: Task, page: Page, rows: int, fresh: int) -> bool:
-        if fresh:
+    def _walk_is_over(self, task: Task, page: Page, rows: int, new_rows: int) -> bool:
+        if new_rows:
             return False
         if _names_any(page):  # and none of them new (P03)
             return True
         if page.span is not None and not rows:  # an empty page of a numbered listing
             return True
         mine = (self._sync, task.stream, task.reading)
-        which = "frontier WHERE sync = ? AND stream = ? AND reading = ? AND fresh = 0"
+        which = "frontier WHERE sync = ? AND stream = ? AND reading = ? AND new_rows = 0"
         barren, nameless = self._db.execute(f"SELECT count(*), total(rows > 0) FROM {which}", mine).fetchone()
         return bool(barren >= _BARREN_PAGES or (rows and nameless >= _NAMELESS_PAGES))
 

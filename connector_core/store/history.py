@@ -17,9 +17,9 @@ class Histories:
     reader: Reader
 
     def of(self, user: str) -> tuple[History, ...]:
-        """All that is known of whoever has, or had, that login, e-mail or id; several where it was used again (P60).
+        """Return what is known of each account that has, or had, that login, e-mail or id; several if reused (P60).
 
-        :raises UnknownName: nobody ever had.
+        :raises UnknownName: no account ever had it.
         :raises NoPicture: nothing was published yet.
         """
         self.reader.picture()

@@ -133,7 +133,7 @@ class Journal:
         login: str | None = None, replaced: EntitlementKey | None = None, warnings: Iterable[str] = (),
         error: ErrorInfo | None = None, guard: str | None = None, event: int | None = None,
     ) -> None:  # fmt: skip
-        """Write down what came of it, in the caller's transaction. Only ``done`` has an outcome."""
+        """Write down the result, in the caller's transaction. Only ``done`` has an outcome."""
         self.db.execute(
             "UPDATE journal SET state = ?, outcome = ?, verified = ?, account = coalesce(?, account), "
             "login = coalesce(?, login), login_key = coalesce(name_key(?), login_key), replaced = ?, "
@@ -176,12 +176,12 @@ class Journal:
         return [resource_of(row) for row in self._names.bearing(email, type) if not is_same(row["login"], email)]
 
     def is_invited(self, account: Resource) -> bool:
-        """Whether this journal created it within `PENDING_DAYS`, and nobody has seen it listed since (W14)."""
+        """Whether this journal created it within `PENDING_DAYS`, and it was not listed since (W14)."""
         created = f"kind = 'create_account' AND outcome = 'changed' AND account = ? AND {INVITED}"
         return account.status == "pending" and self._has(account.type, created, account.id, self._invited_since())
 
     def was_invited(self, type: str, login: str) -> bool:
-        """Whether this journal created somebody within `PENDING_DAYS` of whom the application gave not even an id.
+        """Whether this journal created an account within `PENDING_DAYS` whose id the application did not give.
 
         Asking for their removal takes it back.
         """

@@ -56,7 +56,7 @@ def readings(db: sqlite3.Connection, sync: int) -> dict[str, int]:
 def judge(db: sqlite3.Connection, sync: int, stream: str, reading: int) -> Verdict:
     """Judge a stream by its last ``reading``."""
     query = (
-        "SELECT state, total, rows, fresh, start, first, last, cut, rejected, warned FROM frontier WHERE sync = ? "
+        "SELECT state, total, rows, new_rows, start, first, last, cut, rejected, warned FROM frontier WHERE sync = ? "
         "AND kind = 'page' AND stream = ? AND reading = ? AND state IN ('done', 'failed') ORDER BY answered"
     )
     answers = db.execute(query, (sync, stream, reading)).fetchall()
@@ -92,7 +92,8 @@ def single_readings(db: sqlite3.Connection, sync: int, stream: str, limit: int) 
     """At most ``limit`` of the resources that only one of two readings gave, and that were not read by their id."""
     query = (
         "SELECT type, id FROM staged WHERE sync = ?1 AND stream = ?2 AND state = 'row' AND readings IN (1, 2) "
-        "AND NOT whole UNION ALL SELECT r.type, r.id FROM temp.same s JOIN current_resources r ON r.number = s.number "
+        "AND NOT read_by_id UNION ALL "
+        "SELECT r.type, r.id FROM temp.same s JOIN current_resources r ON r.number = s.number "
         "AND r.connection = (SELECT connection FROM sync_runs WHERE id = ?1) "
         "WHERE s.stream = ?2 AND s.readings IN (1, 2) ORDER BY type, id LIMIT ?3"
     )
@@ -146,7 +147,7 @@ def _never_ended(pages: list[sqlite3.Row]) -> str | None:
     final = max(pages, key=lambda p: p["start"] or 0, default=None)
     if final is not None and not any(p["cut"] for p in pages):
         ends = [p["start"] + p["rows"] - 1 for p in pages if p["start"] is not None and p["rows"] > 1]
-        if final["fresh"] or not final["rows"] or (final["rows"] == 1 and final["start"] in ends):
+        if final["new_rows"] or not final["rows"] or (final["rows"] == 1 and final["start"] in ends):
             return None
     return "the server never said that its list had ended"
 

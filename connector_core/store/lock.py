@@ -22,7 +22,7 @@ _PATIENCE = 0.2  # seconds: a look by `is_held` is no reason to give up
 
 @contextmanager
 def exclusive(path: Path, db: sqlite3.Connection, ref: ConnectionRef, clock: Clock) -> Iterator[None]:
-    """Hold the connection's lock beside the state file ``path``.
+    """Hold the connection's lock next to the state file ``path``.
 
     :raises Busy: another process holds it; the message names it.
     :raises StateError: it cannot be held.
@@ -67,7 +67,7 @@ def unusable(lock: BaseFileLock, error: OSError) -> StateError:
     """There is something else in the place of the lock, or no room for it."""
     return StateError(
         f"cannot use the lock {lock.lock_file}: {what_is_wrong(error)}",
-        hint="it is a plain file beside the state, which may be deleted while nothing runs",
+        hint="it is a plain file next to the state, which may be deleted while nothing runs",
     )
 
 

@@ -16,7 +16,7 @@ from connector_core.store.elapsed import DAY, newest_log_before, witness
 
 KEPT_DAYS = 90.0
 KEPT_LINES = 200_000  # of all connections together
-_MOST = 1000  # lines of one level in one sitting: a million unreadable rows must not become a million lines
+_MOST = 1000  # lines of one level in one run: a million unreadable rows must not become a million lines
 
 
 class LogBuffer:
@@ -66,7 +66,7 @@ class LogBuffer:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is gathered that nobody can see yet."""
+        """Whether something is gathered that is not written yet."""
         return bool(self._lines)
 
     def _append(self, level: Level, message: str, data: dict[str, Json]) -> None:

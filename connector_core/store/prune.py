@@ -11,10 +11,10 @@ _KEPT = 2  # published syncs that always stay: `changes` compares the last two
 
 
 def oldest_to_keep(db: sqlite3.Connection, connection: int, *, before: str | None, newest: int | None) -> int | None:
-    """The event whose picture shall be the oldest one that can be told, or None where nothing is to be forgotten.
+    """The event whose picture shall be the oldest one that can be shown, or None where nothing is to be forgotten.
 
-    :param before: that of this moment can still be told, and later ones.
-    :param newest: so many published syncs can still be told. With both, the older of the two.
+    :param before: that of this moment can still be shown, and later ones.
+    :param newest: so many published syncs can still be shown. With both, the older of the two.
     """
     cuts = []
     if before is not None:

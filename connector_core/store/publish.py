@@ -122,12 +122,12 @@ class Publisher:
             "DELETE FROM grants WHERE (connection, principal_type, principal_id, entitlement) IN "
             "(SELECT :connection, principal_type, principal_id, entitlement FROM temp.ending)",
             f"{into_history} FROM {standing} WHERE g.confirmed <> n.confirmed",
-            f"INSERT OR REPLACE INTO grants ({_GRANT}, source, beside) SELECT :connection, g.principal_type, "
+            f"INSERT OR REPLACE INTO grants ({_GRANT}, source, inline) SELECT :connection, g.principal_type, "
             "g.principal_id, g.entitlement, iif(g.confirmed = n.confirmed, g.began, :event), "
-            "iif(g.confirmed = n.confirmed, g.since, coalesce(g.since, g.began)), n.confirmed, n.source, n.beside "
+            "iif(g.confirmed = n.confirmed, g.since, coalesce(g.since, g.began)), n.confirmed, n.source, n.inline "
             f"FROM {standing}",
-            f"INSERT INTO grants ({_GRANT}, source, beside) SELECT :connection, principal_type, principal_id, "
-            "entitlement, :event, NULL, 1, source, beside FROM temp.starting",
+            f"INSERT INTO grants ({_GRANT}, source, inline) SELECT :connection, principal_type, principal_id, "
+            "entitlement, :event, NULL, 1, source, inline FROM temp.starting",
             "DELETE FROM grant_sources AS o WHERE connection = :connection AND stream IN temp.whole AND NOT EXISTS "
             "(SELECT 1 FROM temp.seen_grants x WHERE x.stream = o.stream AND x.reading IN (1, 2) "
             "AND x.principal_type = o.principal_type AND x.principal_id = o.principal_id "
@@ -171,7 +171,7 @@ UPDATE known_entitlements SET ({ENTITLEMENT_COLUMNS}) = (
     SELECT {ENTITLEMENT_COLUMNS} FROM staged_entitlements s WHERE s.sync = :sync AND s.entitlement = id)
 WHERE id IN (SELECT entitlement FROM staged_entitlements WHERE sync = :sync)
 """
-_LISTED = "NOT s.whole AND s.stream <> '*'"  # a read by id says nothing about which stream gives a grant
+_LISTED = "NOT s.read_by_id AND s.stream <> '*'"  # a read by id says nothing about which stream gives a grant
 _PUT = f"INSERT OR REPLACE INTO current_resources ({COLUMNS}, number, held)"
 _COMING = f"SELECT :connection, s.type, s.id, {', '.join(f's.{name}' for name in FIELDS)}, :event"
 _CHANGED = f"{_COMING}, coalesce(r.since, r.began), {name_keys('s.')}, r.number, r.held"
@@ -207,36 +207,36 @@ _FIND = (
     "JOIN known_entitlements n ON n.connection = :connection AND n.type = s.type AND n.resource_id = s.id)",
     # what is held now and was not before
     "CREATE TEMP TABLE starting (principal_type TEXT, principal_id TEXT, entitlement INTEGER, source TEXT, "
-    "beside INTEGER, PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
+    "inline INTEGER, PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
     f"INSERT OR IGNORE INTO temp.starting SELECT s.type, s.id, h.value, iif({_LISTED}, s.stream, '*'), 1 "
     "FROM staged s, json_each(s.held) h "
-    "WHERE s.sync = :sync AND s.regrant AND s.state = 'row' AND NOT EXISTS (SELECT 1 FROM grants g WHERE "
+    "WHERE s.sync = :sync AND s.grants_differ AND s.state = 'row' AND NOT EXISTS (SELECT 1 FROM grants g WHERE "
     "g.connection = :connection AND g.principal_type = s.type AND g.principal_id = s.id AND g.entitlement = h.value)",
     "INSERT OR IGNORE INTO temp.starting SELECT n.principal_type, n.principal_id, n.entitlement, n.stream, 0 "
     f"FROM temp.given n LEFT JOIN {_SAME_GRANT.format('n')} WHERE g.connection IS NULL",
     # what is held still, where its standing or its source is another
     "CREATE TEMP TABLE standing (principal_type TEXT, principal_id TEXT, entitlement INTEGER, confirmed INTEGER, "
-    "source TEXT, beside INTEGER, PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
+    "source TEXT, inline INTEGER, PRIMARY KEY (principal_type, principal_id, entitlement)) WITHOUT ROWID",
     f"INSERT INTO temp.standing SELECT s.type, s.id, h.value, 1, iif({_LISTED}, s.stream, g.source), "
-    f"iif({_LISTED}, 1, g.beside) FROM staged s JOIN json_each(s.held) h CROSS JOIN grants g "
+    f"iif({_LISTED}, 1, g.inline) FROM staged s JOIN json_each(s.held) h CROSS JOIN grants g "
     "ON g.connection = :connection AND g.principal_type = s.type AND g.principal_id = s.id AND g.entitlement = h.value "
-    f"WHERE s.sync = :sync AND s.regrant AND s.state = 'row' AND {ANY_GRANTS} "
-    f"AND (NOT g.confirmed OR {_LISTED} AND (g.source, g.beside) <> (s.stream, 1))",
+    f"WHERE s.sync = :sync AND s.grants_differ AND s.state = 'row' AND {ANY_GRANTS} "
+    f"AND (NOT g.confirmed OR {_LISTED} AND (g.source, g.inline) <> (s.stream, 1))",
     # the stream that gives it now is remembered, unless the earlier one still gives it
     "INSERT OR IGNORE INTO temp.standing SELECT principal_type, principal_id, entitlement, 1, "
-    "iif(moved, stream, source), iif(moved, 0, beside) FROM (SELECT g.*, n.stream, "
+    "iif(moved, stream, source), iif(moved, 0, inline) FROM (SELECT g.*, n.stream, "
     f"n.stream <> g.source AND NOT {SOURCE_GAVE} AS moved FROM temp.given n JOIN {_SAME_GRANT.format('n')} "
     "WHERE (n.stream <> g.source OR NOT g.confirmed) AND NOT EXISTS (SELECT 1 FROM temp.denied d "
     "WHERE d.principal_type = n.principal_type "
     "AND d.principal_id = n.principal_id AND d.entitlement = n.entitlement)) WHERE moved OR NOT confirmed",
     # unknown is not absent: earlier grants stand, unconfirmed
-    "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 0, g.source, g.beside "
+    "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 0, g.source, g.inline "
     "FROM staged s CROSS JOIN grants g ON g.connection = :connection AND g.principal_type = s.type "
     f"AND g.principal_id = s.id WHERE s.sync = :sync AND s.unknown AND s.state IN ('row', 'rejected') AND {ANY_GRANTS} "
     "AND g.confirmed "
     "AND NOT EXISTS (SELECT 1 FROM temp.given n WHERE n.principal_type = g.principal_type "
     "AND n.principal_id = g.principal_id AND n.entitlement = g.entitlement)",
-    "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 0, g.source, g.beside "
+    "INSERT OR IGNORE INTO temp.standing SELECT g.principal_type, g.principal_id, g.entitlement, 0, g.source, g.inline "
     f"FROM temp.unread n JOIN {_SAME_GRANT.format('n')} WHERE g.confirmed",
     "CREATE TEMP TABLE swap AS SELECT n.principal_type, n.principal_id, n.entitlement AS started, "
     "o.entitlement AS ended FROM temp.starting n JOIN temp.ending o USING (principal_type, principal_id) "

@@ -45,7 +45,7 @@ class Reader:
         self.names = AccountNames(db, int(row["id"]))
         self.id = int(row["id"])
         self.identity = str(row["identity"])
-        self.oldest: int = row["pruned"] or 0  # the event whose picture is the oldest that can be told
+        self.oldest: int = row["pruned"] or 0  # the event whose picture is the oldest that can be shown
         self._baseline: int | None = row["baseline"]
 
     # -- which picture -------------------------------------------------------------------------------------
@@ -195,7 +195,9 @@ class Reader:
         query += "ON t.connection = :connection AND t.type = r.type AND t.account LIMIT 20000"
         names = [row[0] for row in self.db.execute(query, {"connection": self.id, "at": at})]
         near = get_close_matches(user, names, 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"connector-core access {self.name} lists everybody"
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else f"connector-core access {self.name} lists every account"
+        )
         return UnknownName(f"{self.name} has no user {user!r}", hint=hint)
 
     def _entitlements_named(self, role: str) -> list[int]:

@@ -67,7 +67,8 @@ class Removals:
     def take_unseen_as_gone(self) -> None:
         """For a connector that cannot read single resources: its whole listing is the only proof there is."""
         self._db.execute(
-            "INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, "
+            "INSERT INTO staged (sync, type, id, state, stream, readings, read_by_id, asked, unknown, held, "
+            "grants_differ, "
             "changed) SELECT :sync, type, id, 'gone', '*', 0, 1, 0, 0, '[]', 0, 0 FROM temp.unseen",
             self._names,
         )
@@ -86,7 +87,7 @@ _CLEAR = (
 _YIELDED = """
 UPDATE staged SET state = 'yielded' WHERE seq IN (
     SELECT s.seq FROM touched t JOIN temp.seen k ON k.type = t.type AND k.id = t.id
-    JOIN staged s ON s.seq = k.seq WHERE t.connection = :connection AND t.mark > s.asked)
+    JOIN staged s ON s.seq = k.seq WHERE t.connection = :connection AND t.operation_watermark > s.asked)
 """
 # Nothing is missing from a stream that gave no answer.
 _UNSEEN = """
@@ -96,10 +97,10 @@ AND NOT EXISTS (SELECT 1 FROM temp.same s WHERE s.number = r.number)
 AND NOT EXISTS (SELECT 1 FROM temp.seen k WHERE k.type = r.type AND k.id = r.id)
 AND NOT EXISTS (
     SELECT 1 FROM touched t WHERE t.connection = r.connection AND t.type = r.type AND t.id = r.id
-    AND t.mark > (SELECT mark FROM sync_runs WHERE id = :sync))
+    AND t.operation_watermark > (SELECT operation_watermark FROM sync_runs WHERE id = :sync))
 AND NOT EXISTS (SELECT 1 FROM json_each(:unanswered) f WHERE substr(r.held, 1, length(f.value) + 1) = f.value || '['
     OR EXISTS (SELECT 1 FROM grants g WHERE g.connection = r.connection AND g.principal_type = r.type
-        AND g.principal_id = r.id AND g.beside AND g.source = f.value))
+        AND g.principal_id = r.id AND g.inline AND g.source = f.value))
 AND NOT (r.status = 'pending' AND EXISTS (
     SELECT 1 FROM journal j WHERE j.connection = r.connection AND j.account = r.id AND j.type = r.type
     AND j.kind = 'create_account' AND j.state = 'done' AND j.outcome = 'changed'

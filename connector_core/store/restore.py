@@ -61,9 +61,9 @@ def _copy(source: Path, draft: Path) -> None:
 
 
 def _keep(target: Path, clock: Clock) -> Path | None:
-    """Give the earlier state another name beside its own, as a second link: there is a state at any moment.
+    """Give the earlier state another name in addition to its own, as a second link: there is a state at any moment.
 
-    Its log is written into it first; where that cannot be done, the log is kept beside it under the fitting name.
+    Its log is written into it first; where that cannot be done, the log is kept next to it under the fitting name.
     """
     if not target.exists():
         return None
@@ -81,7 +81,7 @@ def _keep(target: Path, clock: Clock) -> Path | None:
 
 @contextmanager
 def _all_locks(target: Path) -> Iterator[None]:
-    """Hold every lock there is beside the state: of syncs, of operations, and of migrations.
+    """Hold every lock there is next to the state: of syncs, of operations, and of migrations.
 
     :raises Busy: another process holds one.
     """

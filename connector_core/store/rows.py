@@ -17,12 +17,12 @@ PrincipalGrant = tuple[str, str, int]  # type and id of who holds it, and the en
 
 
 class Origin(NamedTuple):
-    """How rows came here: in which reading (a bit) of which stream, or read by their id, and so ``whole``."""
+    """How rows came here: in which reading (a bit) of which stream, or read by their id."""
 
     stream: str
     asked: int
     bit: int = 0
-    whole: bool = False
+    read_by_id: bool = False
 
 
 class Listed(NamedTuple):
@@ -34,20 +34,20 @@ class Listed(NamedTuple):
     readings: int
 
     def belongs_elsewhere(self, origin: Origin) -> bool:
-        return self.state == "row" and self.stream != origin.stream and not origin.whole
+        return self.state == "row" and self.stream != origin.stream and not origin.read_by_id
 
 
 class StagedRow(NamedTuple):
     """A row to stage, in the order of its columns; `schema` says what they mean. ``fields`` None: as in the picture.
 
-    Flags are numbers, as SQLite has them: of a bool, sqlite3 finds out anew each time how to bind it.
+    Flags are numbers, as SQLite has them: of a bool, sqlite3 looks up each time how to bind it.
     """
 
     type: str
     id: str
     unknown: int
     held: str
-    regrant: int
+    grants_differ: int
     changed: int
     number: int | None
     fields: Fields | None
@@ -77,7 +77,7 @@ def compared(
     type: str, fields: Mapping[str, Fields], held: Mapping[tuple[str, str], str], unknown: Collection[tuple[str, str]],
     current: Mapping[str, Current], stream: str,
 ) -> tuple[dict[str, StagedRow], dict[str, StagedRow]]:  # fmt: skip
-    """The rows of one type beside the picture, by id: those that are as they are there, and the others."""
+    """The rows of one type compared with the picture, by id: those that are as they are there, and the others."""
     same, others = {}, {}
     for id, mine in fields.items():
         key = (type, id)
@@ -85,9 +85,9 @@ def compared(
         was = current.get(id, _NOTHING)
         changed = was[3:] != mine
         is_unknown = bool(unknown) and key in unknown
-        regrant = is_unknown or was[2] != stream + holds
-        row = StagedRow(type, id, +is_unknown, holds, +regrant, +changed, was[1], mine if changed else None)
-        if changed or regrant or row.number is None:
+        grants_differ = is_unknown or was[2] != stream + holds
+        row = StagedRow(type, id, +is_unknown, holds, +grants_differ, +changed, was[1], mine if changed else None)
+        if changed or grants_differ or row.number is None:
             others[id] = row
         else:
             same[id] = row
@@ -96,12 +96,12 @@ def compared(
 
 _NOTHING = (None, None, None)  # of the picture
 
-# What a principal holds as given beside it by one stream: a subquery over a row ``r`` of the picture. A grant that this
+# What a principal holds as given with it by one stream: a subquery over a row ``r`` of the picture. A grant that this
 # stream did not give, or that is unconfirmed, has its number negated: it must not pass for one that needs no touching.
 HELD = """(
     SELECT json_group_array(CASE WHEN g.confirmed AND g.source = {stream} THEN g.entitlement ELSE -g.entitlement END)
     FROM grants g
-    WHERE g.connection = r.connection AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)"""
+    WHERE g.connection = r.connection AND g.principal_type = r.type AND g.principal_id = r.id AND g.inline)"""
 
 # The same, after the name of the stream, where one stream gave all of it: kept in `current_resources.held`, so that
 # comparing a row takes no look at its grants. NULL where that look is needed, as after any change of a grant: triggers
@@ -109,7 +109,7 @@ HELD = """(
 HELD_NOW = """(
     SELECT min(g.source) || json_group_array(g.entitlement) FROM grants g
     WHERE g.connection = current_resources.connection AND g.principal_type = current_resources.type
-    AND g.principal_id = current_resources.id AND g.beside HAVING min(g.source) = max(g.source) AND min(g.confirmed))"""
+    AND g.principal_id = current_resources.id AND g.inline HAVING min(g.source) = max(g.source) AND min(g.confirmed))"""
 
 
 def fields_by_type(resources: Sequence[Resource]) -> dict[str, dict[str, Fields]]:

@@ -31,13 +31,13 @@ class ReadFingerprint:
 def resumable(
     db: sqlite3.Connection, connection: int, terms: ReadFingerprint, within: float, clock: Clock
 ) -> tuple[int | None, str | None]:
-    """The interrupted sync to go on with, or None and why the last one is not it (None: there is nothing to say)."""
+    """The interrupted sync to resume, or None and why the last one is not it (None: there is nothing to say)."""
     row = db.execute("SELECT * FROM sync_runs WHERE connection = ? ORDER BY id DESC LIMIT 1", (connection,)).fetchone()
     if row is None or row["status"] not in ("running", "interrupted") or row["event"] is not None:
         return None, None
     age = abs(clock.now() - datetime.fromisoformat(row["alive"]).timestamp())
     if age > within:
-        return None, f"sync {row['id']} stopped {age / 60:.0f} minutes ago, too long to go on with it"
+        return None, f"sync {row['id']} stopped {age / 60:.0f} minutes ago, too long to resume it"
     if row["version"] != terms.version:
         return None, f"sync {row['id']} was begun by version {row['version']} of the connector"
     if (row["reading"], row["address"]) != (terms.reading, terms.address):
@@ -65,9 +65,10 @@ def begin(db: sqlite3.Connection, connection: int, terms: ReadFingerprint, clock
         )
         sync = new_event(db, connection, "sync")
         db.execute(
-            "INSERT INTO sync_runs (id, connection, status, phase, started, alive, version, reading, address, mark) "
+            "INSERT INTO sync_runs (id, connection, status, phase, started, alive, version, reading, address, "
+            "operation_watermark) "
             "VALUES (?, ?, 'running', 'reading', ?, ?, ?, ?, ?, "
-            "(SELECT coalesce(max(mark), 0) FROM touched WHERE connection = ?))",
+            "(SELECT coalesce(max(operation_watermark), 0) FROM touched WHERE connection = ?))",
             (sync, connection, now, now, terms.version, terms.reading, terms.address, connection),
         )
     return sync
@@ -83,7 +84,7 @@ def finish(
 ) -> None:  # fmt: skip
     """Write how a sync ended, in the caller's transaction.
 
-    :param seconds: of this sitting; with ``requests`` not counted yet, added to what earlier sittings took.
+    :param seconds: of this run; with ``requests`` not counted yet, added to what earlier runs took.
     """
     db.execute(
         "UPDATE sync_runs SET status = :status, finished = :now, seconds = seconds + :seconds, "

@@ -62,18 +62,18 @@ class Same:
         """The same for all that publishing has to look at one by one.
 
         That is what an operation verified since it was asked for, what can be held, and who holds something that
-        was not listed beside them.
+        was not listed with them.
         """
         self._move_out(
             "SELECT t.type, t.id FROM touched t JOIN sync_runs s ON s.id = :sync "
-            "WHERE t.connection = :connection AND t.mark > s.mark "
+            "WHERE t.connection = :connection AND t.operation_watermark > s.operation_watermark "
             "UNION SELECT type, resource_id FROM known_entitlements WHERE connection = :connection "
-            "UNION SELECT principal_type, principal_id FROM grants WHERE connection = :connection AND NOT beside "
+            "UNION SELECT principal_type, principal_id FROM grants WHERE connection = :connection AND NOT inline "
             "UNION SELECT principal_type, principal_id FROM staged_grants WHERE sync = :sync"
         )
 
     def forget(self, stream: str, bit: int) -> None:
-        """Drop a reading of a stream: it is begun anew."""
+        """Drop a reading of a stream: it is restarted."""
         mine = {**self._names, "stream": stream, "bit": bit}
         self._db.execute("UPDATE temp.same SET readings = readings & ~:bit WHERE stream = :stream", mine)
         self._db.execute("DELETE FROM temp.same WHERE NOT readings")
@@ -103,7 +103,8 @@ _INDEX = (
     f"{_TWICE.replace('WHERE true', '')}",
 )
 _MOVE = f"""
-INSERT INTO staged (sync, type, id, state, stream, readings, whole, asked, unknown, held, regrant, changed, number)
+INSERT INTO staged (
+    sync, type, id, state, stream, readings, read_by_id, asked, unknown, held, grants_differ, changed, number)
 SELECT :sync, r.type, r.id, 'row', s.stream, s.readings, 0, s.asked, 0, {HELD.format(stream="s.stream")}, 0, 0, s.number
 FROM ({{which}}) k CROSS JOIN current_resources r ON r.connection = :connection AND r.type = k.type AND r.id = k.id
 CROSS JOIN temp.same s ON s.number = r.number

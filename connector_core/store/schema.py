@@ -110,7 +110,7 @@ CREATE TABLE frontier (     -- cursors: the open ones are to be asked for, by th
     stream TEXT NOT NULL, reading INTEGER NOT NULL, position TEXT NOT NULL, idx INTEGER,
     root INTEGER NOT NULL,  -- handed out by another stream: where this one begins
     state TEXT NOT NULL DEFAULT 'open',     -- 'done'; 'dropped': behind the end; 'failed': could not be looked up
-    restarts INTEGER NOT NULL DEFAULT 0,    -- of a root: how often its stream was begun anew
+    restarts INTEGER NOT NULL DEFAULT 0,    -- of a root: how often its stream was restarted
     answered INTEGER,       -- counts up in the order in which pages came
     total INTEGER, rows INTEGER, fresh INTEGER, start INTEGER, first TEXT, last TEXT,
     cut INTEGER NOT NULL DEFAULT 0,         -- the server says there is more, but it was not followed
@@ -126,7 +126,7 @@ CREATE TABLE staged (       -- what was read, in the order of reading; the key's
     whole INTEGER NOT NULL, -- read by its id: all its grants are in `held`
     asked INTEGER NOT NULL, -- the newest of `touched` when it was asked for
     unknown INTEGER NOT NULL,   -- what it holds could not be read
-    held TEXT NOT NULL,     -- numbers of the entitlements given beside it
+    held TEXT NOT NULL,     -- numbers of the entitlements given with it
     regrant INTEGER NOT NULL,   -- whether `held` or its standing differs from the picture
     changed INTEGER NOT NULL,   -- whether the fields differ from the picture; they are left out where not
     name TEXT, login TEXT, email TEXT, status TEXT, parent TEXT, profile TEXT
@@ -196,9 +196,9 @@ def m002_journal(db: Database) -> None:
 
 
 _WATCHING = """
--- when whoever runs it every so often means to begin again
+-- when its schedule begins the next run
 ALTER TABLE connections ADD COLUMN next_run TEXT;
--- the oldest event whose picture can still be told
+-- the oldest event whose picture can still be shown
 ALTER TABLE connections ADD COLUMN pruned INTEGER;
 ALTER TABLE logs ADD COLUMN operation INTEGER;
 CREATE INDEX logs_operation ON logs (connection, operation) WHERE operation IS NOT NULL;
@@ -216,7 +216,7 @@ _NUMBERS = """
 ALTER TABLE connections ADD COLUMN numbered INTEGER NOT NULL DEFAULT 0;
 -- short for its key within its connection; by it a sync notes a row that it read as it is here
 ALTER TABLE resources ADD COLUMN number INTEGER;
--- what one stream gave beside it: its name and the numbers of entitlements; NULL where `grants` has to be looked into
+-- what one stream gave with it: its name and the numbers of entitlements; NULL where `grants` has to be looked into
 ALTER TABLE resources ADD COLUMN held TEXT;
 UPDATE resources SET number = n.number FROM (
     SELECT connection, type, id, row_number() OVER (PARTITION BY connection ORDER BY type, id) AS number FROM resources
@@ -436,7 +436,7 @@ def m013_values(db: Database) -> None:
 
 
 _SOURCES = """
-CREATE TABLE grant_sources (    -- streams that gave a grant, too, beside the one in `grants.source`
+CREATE TABLE grant_sources (    -- streams that gave a grant, too, in addition to the one in `grants.source`
     connection INTEGER NOT NULL, principal_type TEXT NOT NULL, principal_id TEXT NOT NULL,
     entitlement INTEGER NOT NULL, stream TEXT NOT NULL,
     PRIMARY KEY (connection, principal_type, principal_id, entitlement, stream)
@@ -463,6 +463,24 @@ ALTER TABLE entitlements RENAME TO known_entitlements
 def m015_public_names(db: Database) -> None:
     """The names ``resources`` and ``entitlements`` are those of public views."""
     _run(db, _PUBLIC_NAMES)
+
+
+_PLAIN_COLUMNS = """
+ALTER TABLE touched RENAME COLUMN mark TO operation_watermark;
+ALTER TABLE sync_runs RENAME COLUMN mark TO operation_watermark;
+ALTER TABLE grants RENAME COLUMN beside TO inline;
+ALTER TABLE staged RENAME COLUMN whole TO read_by_id;
+ALTER TABLE staged RENAME COLUMN regrant TO grants_differ;
+ALTER TABLE frontier RENAME COLUMN fresh TO new_rows;
+DROP INDEX touched_mark;
+CREATE INDEX touched_watermark ON touched (connection, operation_watermark)
+"""
+
+
+@_step
+def m016_plain_columns(db: Database) -> None:
+    """Columns called by what they hold."""
+    _run(db, _PLAIN_COLUMNS)
 
 
 def _run(db: Database, statements: str) -> None:

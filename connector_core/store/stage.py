@@ -41,7 +41,7 @@ class PageStage:
         self.same = Same(db, connection, sync)
 
     def _index_staged(self) -> None:
-        """Indexes over what is staged. Being temporary they cost no commit; a resumed sync makes them anew."""
+        """Indexes over what is staged. Being temporary they cost no commit; a resumed sync makes them again."""
         self._db.execute("PRAGMA cache_size = -8000")  # KiB, where 2,000 are usual
         self._db.execute("PRAGMA temp.cache_size = -8000")
         self._db.execute("PRAGMA temp.journal_mode = MEMORY")  # of a page's changes: few
@@ -50,7 +50,7 @@ class PageStage:
 
     def put(self, page: Page, origin: Origin) -> tuple[int, int]:
         """Stage a page's rows and grants; how many resources, and how many other grants, this reading had not yet."""
-        fresh = self._stage_rejected(page, origin)
+        new_rows = self._stage_rejected(page, origin)
         self._stage_unknown(page, origin)
         stage_activity(self._db, self._connection, self._sync, page.resources)
         held, others = given(page, self._entitlements)
@@ -64,8 +64,8 @@ class PageStage:
                 others += [(type, id, number) for number in json.loads(rows[id].held)]
                 del rows[id]
             self._write(list(rows.values()), before, origin)
-            fresh += new + sum(1 for id in rows if id not in before or not before[id].readings & origin.bit)
-        return fresh, self._stage_grants(others, origin)
+            new_rows += new + sum(1 for id in rows if id not in before or not before[id].readings & origin.bit)
+        return new_rows, self._stage_grants(others, origin)
 
     def _stage_same(
         self, type: str, same: dict[str, StagedRow], rows: dict[str, StagedRow], origin: Origin
@@ -78,10 +78,10 @@ class PageStage:
         """
         before = self._listed(type, [*same, *rows])
         sightings = self.same.sightings([row.number for row in (*same.values(), *rows.values())])
-        if before or sightings or origin.whole:
+        if before or sightings or origin.read_by_id:
             for id, row in list(same.items()):
                 sighting = sightings.get(row.number)
-                if origin.whole or id in before or (sighting and sighting.stream != origin.stream):
+                if origin.read_by_id or id in before or (sighting and sighting.stream != origin.stream):
                     rows[id] = same.pop(id)
             if moving := [Key(type, id) for id, row in rows.items() if row.number in sightings]:
                 self.same.move_out(moving)
@@ -99,13 +99,13 @@ class PageStage:
                 self._insert(new[start : start + _AT_ONCE], origin)
             index = "INSERT INTO temp.seen (type, id, seq) SELECT type, id, seq FROM staged WHERE seq >= ?"
             self._db.execute(index, (next,))
-        how = (origin.stream, origin.bit, origin.whole, origin.asked)
+        how = (origin.stream, origin.bit, origin.read_by_id, origin.asked)
         again = [(*how, *r[2:-2], *(r.fields or NO_FIELDS), before[r.id].seq) for r in rows if r.id in before]
         self._db.executemany(_UPDATE, again)
 
     def _insert(self, rows: Sequence[StagedRow], origin: Origin) -> None:
         """All by one statement: while it runs, other threads of Python do, too."""
-        values: list[object] = [self._sync, origin.stream, origin.bit, +origin.whole, origin.asked]
+        values: list[object] = [self._sync, origin.stream, origin.bit, +origin.read_by_id, origin.asked]
         is_new = all(row.number is None and row.changed and not row.unknown for row in rows)
         for row in rows:
             values += (row.type, row.id, row.held) if is_new else row[:-1]
@@ -120,27 +120,27 @@ class PageStage:
             gone = "UPDATE staged SET state = 'gone', asked = ? WHERE seq = ?"
             self._db.execute(gone, (asked, before[key.id].seq))
         else:
-            self._put_bare(key, "gone", Origin(stream, asked, whole=True))
+            self._put_bare(key, "gone", Origin(stream, asked, read_by_id=True))
 
     def _stage_rejected(self, page: Page, origin: Origin) -> int:
         """A row whose id can be read counts as seen, and keeps its earlier version; how many are new.
 
         One that another stream could read stays as that stream gave it.
         """
-        fresh = 0
+        new_rows = 0
         for key in {row.key for row in page.rejected if row.key is not None}:
             self.same.move_out([key])
             before = self._listed(key.type, [key.id]).get(key.id)
             if before is None:
                 self._put_bare(key, "rejected", origin)
             elif before.belongs_elsewhere(origin):
-                fresh += self._also_list(key, origin, rejected=True)
+                new_rows += self._also_list(key, origin, rejected=True)
                 continue
             else:
                 seen = "UPDATE staged SET readings = readings | ? WHERE seq = ?"
                 self._db.execute(seen, (origin.bit, before.seq))
-            fresh += before is None or not before.readings & origin.bit
-        return fresh
+            new_rows += before is None or not before.readings & origin.bit
+        return new_rows
 
     def _stage_unknown(self, page: Page, origin: Origin) -> None:
         """Note of which resources that are not listed here, and of which entitlements, the grants are unknown."""
@@ -172,7 +172,7 @@ class PageStage:
         return not readings & origin.bit
 
     def _stage_grants(self, grants: Sequence[PrincipalGrant], origin: Origin) -> int:
-        """Stage grants of principals that are not listed beside them; how many are new in this reading."""
+        """Stage grants of principals that are not listed with them; how many are new in this reading."""
         if not grants:
             return 0
         rows = [(self._sync, origin.stream, origin.bit, *grant) for grant in grants]
@@ -186,13 +186,13 @@ class PageStage:
         return self._db.total_changes - before
 
     def forget(self, stream: str, bit: int) -> None:
-        """Drop what a reading of a stream has brought: it is begun anew."""
+        """Drop what a reading of a stream has brought: it is restarted."""
         mine = {"sync": self._sync, "stream": stream, "bit": bit}
         which = "sync = :sync AND stream = :stream"
         for table in ("staged", "also_listed"):
             self._db.execute(f"UPDATE {table} SET readings = readings & ~:bit WHERE {which}", mine)
         self._db.execute(f"DELETE FROM also_listed WHERE {which} AND NOT readings", mine)
-        lost = f"SELECT seq FROM staged WHERE {which} AND NOT readings AND NOT whole"
+        lost = f"SELECT seq FROM staged WHERE {which} AND NOT readings AND NOT read_by_id"
         self._db.execute(f"DELETE FROM temp.seen WHERE seq IN ({lost})", mine)
         self._db.execute(f"DELETE FROM staged WHERE seq IN ({lost})", mine)
         for table in ("staged_grants", "staged_unknown"):
@@ -247,12 +247,12 @@ def _insert(rows: int, is_new: bool) -> str:
     Of rows that are new in the picture less has to be bound.
     """
     numbers = (f"?{n}" for n in count(6))
-    columns = "type, id, held" if is_new else "type, id, unknown, held, regrant, changed, number"
-    flags, raised = (", unknown, regrant, changed", ", 0, 1, 1") if is_new else ("", "")
+    columns = "type, id, held" if is_new else "type, id, unknown, held, grants_differ, changed, number"
+    flags, raised = (", unknown, grants_differ, changed", ", 0, 1, 1") if is_new else ("", "")
     own = (", ".join(islice(numbers, columns.count(",") + 1 + len(FIELDS))) for _ in range(rows))
     values = ", ".join(f"(?1, 'row', ?2, ?3, ?4, ?5, {mine}{raised})" for mine in own)
     return (
-        f"INSERT INTO staged (sync, state, stream, readings, whole, asked, {columns}, {', '.join(FIELDS)}{flags}) "
+        f"INSERT INTO staged (sync, state, stream, readings, read_by_id, asked, {columns}, {', '.join(FIELDS)}{flags}) "
         f"VALUES {values}"
     )
 
@@ -260,7 +260,7 @@ def _insert(rows: int, is_new: bool) -> str:
 # A row read by its id stays with the stream that listed it; one that was unreadable goes to the one that could read it.
 _UPDATE = f"""
 UPDATE staged SET state = 'row', stream = CASE WHEN ?3 THEN stream ELSE ?1 END, readings = readings | ?2,
-    whole = max(whole, ?3), asked = ?4, unknown = ?5, held = ?6, regrant = ?7, changed = ?8,
+    read_by_id = max(read_by_id, ?3), asked = ?4, unknown = ?5, held = ?6, grants_differ = ?7, changed = ?8,
     {", ".join(f"{name} = ?{number}" for number, name in enumerate(FIELDS, 9))}
 WHERE seq = ?{9 + len(FIELDS)}
 """

@@ -38,10 +38,10 @@ class Staging:
     # -- what was read so far ------------------------------------------------------------------------------
 
     def newest_mark(self) -> int:
-        """Remembered with each request: what operations verify later has a higher mark."""
-        query = "SELECT coalesce(max(mark), 0) FROM touched WHERE connection = ?"
-        mark: int = self._db.execute(query, (self._connection,)).fetchone()[0]
-        return mark
+        """Remembered with each request: what operations verify later has a higher operation_watermark."""
+        query = "SELECT coalesce(max(operation_watermark), 0) FROM touched WHERE connection = ?"
+        operation_watermark: int = self._db.execute(query, (self._connection,)).fetchone()[0]
+        return operation_watermark
 
     def unknown(self) -> int:
         """Resources that were read, but not what they hold."""
@@ -72,11 +72,11 @@ class Staging:
         """
         with self._committing(requests):
             self._entitlements.define(page.entitlements, self._sync)
-            fresh, grants = self._stage.put(page, Origin(task.stream, asked, 1 << (task.reading - 1)))
-            self.frontier.page_done(task, page, fresh + grants)
+            new_rows, grants = self._stage.put(page, Origin(task.stream, asked, 1 << (task.reading - 1)))
+            self.frontier.page_done(task, page, new_rows + grants)
             counted = "UPDATE sync_runs SET pages = pages + 1 WHERE id = ? AND ? <> ''"
             self._db.execute(counted, (self._sync, task.stream))
-            return fresh
+            return new_rows
 
     def commit_resource(self, task: Task, page: Page | None, asked: int, requests: int) -> None:
         """Take over one resource as it was just read by its id; None: it is proven gone."""
@@ -86,7 +86,7 @@ class Staging:
                 self._stage.mark_gone(task.key, task.stream, asked)
             else:
                 self._entitlements.define(page.entitlements, self._sync)
-                self._stage.put(page, Origin(task.stream, asked, whole=True))
+                self._stage.put(page, Origin(task.stream, asked, read_by_id=True))
             self.frontier.lookup_done(task)
 
     def fail_lookup(self, task: Task, requests: int, *, all: bool = False) -> None:
@@ -102,7 +102,7 @@ class Staging:
             self.frontier.page_failed(task)
 
     def restart(self, task: Task, requests: int) -> int:
-        """Forget what a reading of a stream whose cursors expired has brought, and begin it anew (P13).
+        """Forget what a reading of a stream whose cursors expired has brought, and restart it (P13).
 
         :returns: how often that was done by now.
         """

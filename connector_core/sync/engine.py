@@ -2,7 +2,7 @@
 contradicts each other, publish.
 
 Every phase is left only when the frontier is empty, and each step from one to the next can be repeated: so a sync that
-died goes on from where it was, whichever phase that was.
+died resumes where it was, whichever phase that was.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _Step = Callable[[], str | StreamsSummary]
 
 
 class SyncEngine:
-    """One sitting of one sync. All writing happens in the thread that calls `run`."""
+    """One process's run of one sync. All writing happens in the thread that calls `run`."""
 
     def __init__(self, db: sqlite3.Connection, connection: int, sync: int, means: SyncContext, *, accept: bool) -> None:
         """:param accept: accept the removals that the last held sync named."""

@@ -39,8 +39,8 @@ _TICK = 0.1  # real seconds between looks at the cancel switch
 class SyncPolicy:
     """What a sync may do; times in seconds.
 
-    ``resume_within``: an interrupted sync older than this is begun anew. ``restarts``: how often a stream whose
-    cursors expired is begun anew (P13). ``max_lookups``: no more resources than this are read one by one to compare
+    ``resume_within``: an interrupted sync older than this is not resumed. ``restarts``: how often a stream whose
+    cursors expired is restarted (P13). ``max_lookups``: no more resources than this are read one by one to compare
     two readings. ``max_pages``: a server that always has one more page ends there (P16). ``page_tries``: how often a
     page of a child stream is asked for before it is given up. ``silence``: after so many pages in a row that were given
     up because the application was not reached, or asked to slow down, the sync fails. ``call_deadline``: a page that
@@ -133,7 +133,7 @@ class PageReader:
         stop: _Stop | None = None
         while True:
             if stop is None and self._means.cancel.is_set():
-                stop = self._stop(Interrupted("interrupted", hint="the same command goes on from here"))
+                stop = self._stop(Interrupted("interrupted", hint="the same command resumes it"))
             if stop is None:
                 self._dispatch()
             if not self._readers.busy or (stop and self._clock.monotonic() - stop.since > self._means.policy.grace):
@@ -189,7 +189,7 @@ class PageReader:
                 raise PluginError(f"the plugin {self._means.connector.name} did not answer in time")
             return None
         self._keep_pace(read)
-        if not self._staging.frontier.is_open(read.task):  # its stream has ended, or was begun anew, meanwhile
+        if not self._staging.frontier.is_open(read.task):  # its stream has ended, or was restarted, meanwhile
             return None
         if read.error is not None:
             return self._failed(read.task, read.error)

@@ -32,7 +32,7 @@ downgrade  ada@example.com  editor  viewer                -1
 upgrade    bob@example.com  viewer  editor                +1
 create     eve@example.com          default role           ?
 3 steps, 1 unchanged; 0 removals; +0 paid seats, 1 newly taken
-paid seats of 1 step cannot be told: the application decides the role
+paid seats of 1 step are not known: the application decides the role
 """
 
 

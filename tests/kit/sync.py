@@ -206,11 +206,11 @@ WHERE r.number > c.numbered
 OR EXISTS (SELECT 1 FROM current_resources o WHERE o.connection = r.connection AND o.number = r.number
     AND (o.type, o.id) <> (r.type, r.id))
 OR r.held <> coalesce((SELECT g.source FROM grants g WHERE g.connection = r.connection AND g.principal_type = r.type
-    AND g.principal_id = r.id AND g.beside), rtrim(r.held, '[]')) || (
+    AND g.principal_id = r.id AND g.inline), rtrim(r.held, '[]')) || (
     SELECT json_group_array(iif(g.confirmed, g.entitlement, 0)) FROM grants g WHERE g.connection = r.connection
-    AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)
+    AND g.principal_type = r.type AND g.principal_id = r.id AND g.inline)
 OR r.held IS NOT NULL AND 1 < (SELECT count(DISTINCT g.source) FROM grants g WHERE g.connection = r.connection
-    AND g.principal_type = r.type AND g.principal_id = r.id AND g.beside)
+    AND g.principal_type = r.type AND g.principal_id = r.id AND g.inline)
 """
 
 

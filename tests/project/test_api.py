@@ -119,10 +119,10 @@ def test_every_method_says_what_it_does(name: str) -> None:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_says_when_it_is_asked_and_explains_its_arguments(hook: str) -> None:
-    """Questions are asked, announcements told; an argument that other hooks share is not explained each time."""
+    """Questions are asked, the rest announced; an argument that other hooks share is not explained each time."""
     question = HOOKS[hook].connector_core_spec["firstresult"]
     prose = inspect.getdoc(HOOKS[hook]) or ""
-    assert ("Asked" if question else "Told") in prose
+    assert ("Asked" if question else "Announced") in prose
     for parameter in inspect.signature(HOOKS[hook]).parameters:
         assert f":param {parameter}:" in prose or parameter in COMMON
 

@@ -235,7 +235,7 @@ def test_p46_a_creation_answered_with_somebody_else(here: Scene) -> None:
     here.faults.on("POST", answer(201, body), times=1)
     operation = here.connection.create_account(EVE)
     assert (operation.state, here.picture().get(EVE)) == ("unknown", None)
-    assert operation.error is not None and "somebody else" in operation.error.message
+    assert operation.error is not None and "another account" in operation.error.message
     here.clock.advance(61)
     here.connection.sync()
     assert here.states() == ["failed"]
