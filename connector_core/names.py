@@ -75,8 +75,11 @@ def fitting(text: str, accounts: Iterable[T], is_enabled: Callable[[T], bool]) -
 
 
 def key_in(text: str, types: Iterable[str]) -> Key | None:
-    """Return the key that a text of the form ``type:id`` names, where the type is one of these; else None."""
-    type, colon, id = text.strip().partition(":")
+    """Return the key that a text of the form ``type:id`` names, where the type is one of these; else None.
+
+    The id is exactly what follows the colon: white space at its end may be all that tells two ids apart.
+    """
+    type, colon, id = text.lstrip().partition(":")
     return Key(type, id) if colon and id and type in types else None
 
 

@@ -78,9 +78,10 @@ class Requests:
         if found.resource is None:
             with self.engine.noting_refusals(base, found):
                 base.require_expected(found)
-            if key is None:
-                self._refuse_renamed(str(user).strip())
-            raise self._unknown(key.id if key is not None else str(user).strip())
+            if key is not None:
+                raise self._unknown_id(key)
+            self._refuse_renamed(str(user).strip())
+            raise self._unknown(str(user).strip())
         wish = self._wish(found, base)
         return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found)
 
@@ -100,7 +101,7 @@ class Requests:
         if isinstance(user, Key):
             return accounts.by_key(user), user
         name = _checked(user)
-        if (key := key_in(name, [accounts.type])) is not None:
+        if (key := key_in(user, [accounts.type])) is not None:
             return (accounts.by_key(key) if journal.was_known_id(key) else accounts.by_possible_id(key.id)), key
         found, key = accounts.meant(name), Key(accounts.type, name)
         if found.resource is not None:
@@ -120,12 +121,15 @@ class Requests:
         found, key = self._find(user)
         if found.resource is not None:
             return self.engine.carry_out(self._wish(found, wish), found)
-        name = key.id if key is not None else str(user).strip()
+        if key is not None:
+            if not self.engine.journal.was_known_id(key):
+                raise self._unknown_id(key)
+            return self.engine.carry_out(evolve(wish, key=key), found)
+        name = str(user).strip()
         if not self.engine.journal.was_known(wish.type, name):
             raise self._unknown(name)
-        gone = evolve(wish, key=key, login=None if key else name)
-        if key is None:
-            self._refuse_renamed(name)
+        gone = evolve(wish, login=name)
+        self._refuse_renamed(name)
         if self.engine.journal.was_invited(wish.type, name):
             return self.engine.unchanged(gone, evolve(found, seen=False), _INVITATION)
         return self.engine.carry_out(gone, found)
@@ -187,6 +191,14 @@ class Requests:
         )  # fmt: skip
 
     # -- saying no -----------------------------------------------------------------------------------------
+
+    def _unknown_id(self, key: Key) -> UnknownName:
+        """An id is never taken for a login, also where an account of that login is there."""
+        if self.engine.journal.was_known_id(key):
+            hint = "create-user makes a new account"
+            return UnknownName(f"the application no longer has an account with the id {key.id}", hint=hint)
+        hint = f"{key} names an id; a login or an e-mail is written without {key.type}:"
+        return UnknownName(f"the application has no account with the id {key.id!r}", hint=hint)
 
     def _unknown(self, name: str) -> UnknownName:
         type = self.engine.account_type

@@ -22,6 +22,10 @@ from connector_core.store.naming import AccountNames
 
 PENDING_DAYS = 30  # how long an invited account may stay invisible before it counts as gone (W14)
 INVITED = "coalesce(witnessed, 0) > ?"  # what is still within it, compared with `invited_since`
+_SEEN_SINCE = (
+    "EXISTS (SELECT 1 FROM resource_history h WHERE h.connection = journal.connection AND h.type = journal.type "
+    "AND h.login_key = journal.login_key AND h.began > journal.id)"
+)
 _OPEN = "state IN ('pending', 'sent', 'unknown')"
 
 
@@ -181,15 +185,15 @@ class Journal:
         return account.status == "pending" and self._has(account.type, created, account.id, self._invited_since())
 
     def was_invited(self, type: str, login: str) -> bool:
-        """Whether this journal created an account within `PENDING_DAYS` whose id the application did not give.
+        """Whether this journal created an account of that login within `PENDING_DAYS`, and its id is not known.
 
-        Asking for their removal takes it back.
+        Asking for its removal takes it back. An account that was seen under that login since is no longer invited.
         """
         created = (
             "kind = 'create_account' AND outcome = 'changed' AND account IS NULL AND login_key = name_key(?) "
             f"AND {INVITED} AND NOT EXISTS (SELECT 1 FROM journal d WHERE d.connection = journal.connection "
             "AND d.kind = 'delete_account' AND d.state = 'done' AND d.id > journal.id "
-            "AND d.login_key = journal.login_key)"
+            f"AND d.login_key = journal.login_key) AND NOT {_SEEN_SINCE}"
         )
         return self._has(type, created, login, self._invited_since())
 
@@ -221,8 +225,8 @@ class Journal:
         return self._was_in_picture(type, name, "login_key = name_key(:name)") or self._has(type, same, name, name)
 
     def was_known_id(self, key: Key) -> bool:
-        """Whether that id ever was in the picture."""
-        return self._was_in_picture(*key, "0")
+        """Whether an account of exactly that id ever was in the picture or the journal."""
+        return self._was_in_picture(*key, "0") or self._has(key.type, "account = ?", key.id)
 
     def has_picture(self) -> bool:
         """Whether a sync was ever published."""

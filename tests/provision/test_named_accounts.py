@@ -214,3 +214,30 @@ def test_a_line_that_means_two_accounts_is_an_error(tmp_path: Path) -> None:
             people.write_text(f"email,role\n{line},editor\n")
             with pytest.raises(UsageError, match=message):
                 here.connection.plan(people, prune=True)
+
+
+@synced
+def test_a_key_names_an_id_and_never_a_login(tmp_path: Path, synced: bool) -> None:
+    """`type:LOGIN` is an unknown id, and no proof that the account of that login is gone."""
+    with scene(tmp_path) as here:
+        begin(here, synced)
+        for ask in every_command(here):
+            with pytest.raises(UnknownName, match=f"no account with the id '{BOB}'") as refused:
+                ask(f"user:{BOB}")
+            assert refused.value.hint is not None
+            assert "without user:" in refused.value.hint
+        assert here.truth()[BOB] == "viewer"
+        assert here.states() == []
+
+
+def test_white_space_at_the_end_of_an_id_belongs_to_it(tmp_path: Path) -> None:
+    """Two ids that only differ in that are two accounts, and `type:id` names exactly one."""
+    with scene(tmp_path) as here:
+        here.workspace.add(ALICE, id="42 ", email=ALICE, role=False)
+        here.workspace.add("other@example.com", id="42", email="other@example.com", role=False)
+        here.connection.sync()
+        assert [row.user for row in here.connection.access(user="user:42 ")] == [ALICE]
+        assert here.connection.delete_account("user:42 ", yes=True).user == ALICE
+        assert "other@example.com" in here.truth()
+        with pytest.raises(UnknownName):
+            here.connection.grant("editor", "user:42  ")

@@ -536,6 +536,20 @@ def test_w14_an_invitation_of_which_not_even_the_id_is_told(tmp_path: Path) -> N
         assert here.faults.writes() == {"POST": 2}
 
 
+def test_w14_an_invitation_ends_once_the_account_was_listed(tmp_path: Path) -> None:
+    """What left after that is gone, and is created again, also within the 30 days."""
+    with scene(tmp_path, switches=Switches(pending_hidden=True)) as here:
+        here.connection.sync()
+        here.faults.on("POST", reply(lambda s, h, b: (201, [], None)), times=1)
+        here.connection.create_account(EVE)
+        here.workspace.log_in(here.id(EVE))
+        here.connection.sync()
+        here.workspace.remove(here.id(EVE))
+        here.connection.sync()
+        assert here.connection.create_account(EVE).outcome == "changed"
+        assert here.faults.writes() == {"POST": 2}
+
+
 def test_w14_an_invited_account_is_granted_a_role_and_deleted(tmp_path: Path) -> None:
     """What cannot be seen is said to be unverified; taken away, it leaves the picture."""
     with scene(tmp_path, switches=Switches(pending_hidden=True, patch_reply=204)) as here:
