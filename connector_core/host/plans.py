@@ -87,7 +87,8 @@ def make_plan(
         unchanged = found.unchanged
     else:
         changes = applied(reader, undo)
-        found = planning.undo(pasts(changes, changed_since(reader, changes)), include_protected=include_protected)
+        past = pasts(changes, changed_since(reader, changes), oldest=reader.oldest)
+        found = planning.undo(past, include_protected=include_protected)
     return Plan(
         connection=config.name, connector=config.connector, address=session.address, identity=reader.identity,
         picture=reader.picture().event or 0, created=rfc3339(clock.now()), accounts=planning.enabled,

@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 
 from connector_core.errors import UsageError
 from connector_core.model import Entitlement, EntitlementKey
-from connector_core.names import is_same
+from connector_core.names import checked_address, is_same
 from connector_core.provision.matching import Account, Held, Matching, accounts_in
 from connector_core.provision.people_file import Wanted, wrong_lines
 from connector_core.provision.plan import Effect, PlanKind, Step, names, shown
@@ -62,8 +62,22 @@ class Planner:
         unchanged = len(matched) - len(steps)
         if prune:
             named = {account.id for _, account in matched if account is not None}
-            steps += [self._removal(a) for a in self.accounts if a.enabled and a.id not in named]
-        return evolve(self._guarded(steps, [], include_protected), unchanged=unchanged)
+            unnamed = [a for a in self.accounts if a.enabled and a.id not in named]
+            steps += [self._removal(a) for a in unnamed if len(self._twins(a)) == 1]
+        warnings = self._twin_warnings(unnamed) if prune else []
+        return evolve(self._guarded(steps, warnings, include_protected), unchanged=unchanged)
+
+    def _twins(self, account: Account) -> list[Account]:
+        """The enabled accounts of its login, itself among them: a step is for one account of one login."""
+        return [a for a in self._matching.bearing(account.login) if a.enabled] or [account]
+
+    def _twin_warnings(self, unnamed: Iterable[Account]) -> list[str]:
+        twins = {tuple(sorted(a.id for a in t)): a for a in unnamed if len(t := self._twins(a)) > 1}
+        return [
+            f"{shown(account.login, account.id)} is the login of several accounts (ids {', '.join(ids)}), "
+            "which are left alone: delete-user removes them one by one, by id"
+            for ids, account in twins.items()
+        ]
 
     def _matched(self, people: Iterable[Wanted]) -> list[tuple[Wanted, Account | None]]:
         """Each line of the file with its account."""
@@ -92,8 +106,10 @@ class Planner:
         account, others = self._now(was)
         removed = was.held is not None and self._was_removed(was)
         why = left_alone(was, account, others, removed=removed)
+        if why is None and removed and account is None and not _is_address(was.user):
+            why = "has a login that is no e-mail address, and is not created again"
         if why is not None:
-            warnings.append(f"{was.user} {why}")
+            warnings.append(f"{shown(was.user, was.user_id or ascii(was.user))} {why}")
             return None
         if removed:
             if len(was.held or ()) > 1:
@@ -101,7 +117,20 @@ class Planner:
             return self._towards(self._wanted(was), account)
         if account is None or not account.enabled:
             return None
+        if was.disabled:
+            return self._disabled_again(account, warnings)
         return self._removal(account) if was.held is None else self._back(was, account, warnings)
+
+    def _disabled_again(self, account: Account, warnings: list[str]) -> Step | None:
+        """Revoke what disables the account: it was there before the plan, and is not deleted."""
+        for key in sorted(account.held):
+            if (entitlement := self._entitlement(key)) is not None and entitlement.on_revoke == "removes_account":
+                return self._step("revoke", account, key)
+        warnings.append(
+            f"{shown(account.login, account.id)} was disabled before, and holds {names(account.held)} now, which the "
+            "connector cannot revoke in a way that disables it: it stays enabled; disable it in the application"
+        )
+        return None
 
     def _now(self, was: Past) -> tuple[Account | None, list[Account]]:
         """The account of that id, and the others of its login; where no id was given, the only one of that login."""
@@ -263,3 +292,11 @@ class Planner:
         if step.kind == "create_account":
             return step.role is None or step.role in held or not held  # with no known role: not known
         return step.role is not None and (step.role in held) == (step.kind == "grant")
+
+
+def _is_address(login: str) -> bool:
+    """Whether an account can be created under that login, as `create_account` reads it."""
+    try:
+        return checked_address(login) == login and login.isprintable()
+    except UsageError:
+        return False

@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from connector_core.model import EntitlementKey, Operation
 from connector_core.names import is_same, normalized
 from connector_core.provision.matching import Account, Held
+from connector_core.provision.plan import names, shown
 from connector_core.store.undo import AppliedChange, LaterChange
 
 
@@ -18,23 +19,33 @@ from connector_core.store.undo import AppliedChange, LaterChange
 class Past:
     """How an account was before an earlier plan touched it; ``held`` None where there was none, or a disabled one.
 
-    ``granted`` and ``revoked``: what the plan gave it, and took from it. ``changed_by``: the last operation that
-    changed it since; ``seen_since``: whether the application showed an enabled account of that id or login since.
+    ``disabled``: there was one, disabled. ``granted`` and ``revoked``: what the plan gave it, and took from it;
+    ``created_with``: the role of its creation. ``changed_by``: the last operation that changed it since;
+    ``seen_since``: whether the application showed an enabled account of that id or login since; ``altered``: whether a
+    sync showed that its roles or its status changed since; ``forgotten``: whether what happened since was pruned, at
+    least in part.
     """
 
     user: str
     user_id: str | None = None
     held: Held | None = None
+    disabled: bool = False
     granted: EntitlementKey | None = None
     revoked: EntitlementKey | None = None
+    created_with: EntitlementKey | None = None
     given_name: str | None = None
     family_name: str | None = None
     changed_by: int | None = None
     seen_since: bool = False
+    altered: bool = False
+    forgotten: bool = False
 
 
-def pasts(changes: Iterable[AppliedChange], later: Iterable[LaterChange]) -> list[Past]:
-    """Return how each account was before the first of these changes, and what happened since the last; latest first."""
+def pasts(changes: Iterable[AppliedChange], later: Iterable[LaterChange], *, oldest: int = 0) -> list[Past]:
+    """Return how each account was before the first of these changes, and what happened since the last; latest first.
+
+    :param oldest: the event of the oldest picture that is kept.
+    """
     past: dict[str, Past] = {}
     ended: dict[str, int] = {}
     for change in changes:
@@ -44,10 +55,14 @@ def pasts(changes: Iterable[AppliedChange], later: Iterable[LaterChange]) -> lis
         key = _entitlement(operation, operation.role)
         granted = key if operation.kind == "grant" else was.granted
         revoked = key if operation.kind == "revoke" else was.revoked
-        past[name] = evolve(was, granted=granted, revoked=revoked)
+        created_with = key if operation.kind == "create_account" else was.created_with
+        past[name] = evolve(was, granted=granted, revoked=revoked, created_with=created_with)
         ended[name] = max(change.event, operation.id or 0)
     since = _by_name(later)
-    return [_with_later(was, ended[name], since) for name, was in reversed(past.items())]
+    return [
+        evolve(_with_later(was, ended[name], since), forgotten=ended[name] < oldest)
+        for name, was in reversed(past.items())
+    ]
 
 
 def _by_name(later: Iterable[LaterChange]) -> Mapping[str, list[LaterChange]]:
@@ -63,8 +78,9 @@ def _with_later(was: Past, ended: int, since: Mapping[str, list[LaterChange]]) -
     later = [change for name in names for change in since.get(name, ()) if change.event > ended]
     operations = [change.operation for change in later if change.operation is not None]
     return evolve(
-        was, changed_by=max(operations, default=None), seen_since=any(change.operation is None for change in later)
-    )
+        was, changed_by=max(operations, default=None), altered=any(change.altered for change in later),
+        seen_since=any(change.operation is None and not change.altered for change in later),
+    )  # fmt: skip
 
 
 def left_alone(was: Past, account: Account | None, others: Sequence[Account], *, removed: bool) -> str | None:
@@ -76,7 +92,7 @@ def left_alone(was: Past, account: Account | None, others: Sequence[Account], *,
     if was.changed_by is not None:
         return f"was changed by operation {was.changed_by} since, and is left alone"
     if account is not None and not is_same(account.login, was.user):
-        return f"is called {account.login} now, and stays as it is"
+        return f"is called {shown(account.login, account.id)} now, and stays as it is"
     if any(other.enabled or removed for other in others):
         return "is another account now, which stays"  # P60
     there = account is not None and account.enabled
@@ -84,6 +100,17 @@ def left_alone(was: Past, account: Account | None, others: Sequence[Account], *,
         return "was there again since, and is left alone"
     if not removed and not there and was.held is not None:
         return "left since, and stays away"
+    return _decided_since(was, account)
+
+
+def _decided_since(was: Past, account: Account | None) -> str | None:
+    """Return what the picture shows of a later decision about the roles or the status of an account."""
+    if was.altered:
+        return "has other roles or another status since, and is left alone"
+    if was.created_with is not None and account is not None and account.held - {was.created_with}:
+        return f"holds {names(account.held)} now, and is left alone"
+    if was.forgotten:
+        return "may have been changed since, as that history was pruned, and is left alone"
     return None
 
 
@@ -96,6 +123,7 @@ def _before(operation: Operation, snapshot: Mapping[str, Any]) -> Past:
     profile = snapshot.get("profile") or {}
     return Past(
         user=operation.user or operation.user_id or "", user_id=operation.user_id, held=held,
+        disabled=snapshot.get("status") == "disabled",
         given_name=profile.get("given_name"), family_name=profile.get("family_name"),
     )  # fmt: skip
 

@@ -27,12 +27,24 @@ class AppliedChange:
 
 @frozen(kw_only=True)
 class LaterChange:
-    """An account that an ``operation`` changed, or that was seen in the application (None), after an ``event``."""
+    """An account that an ``operation`` changed, or that was seen in the application (None), after an ``event``.
+
+    ``altered``: a sync, or a read, showed other roles or another status of it.
+    """
 
     id: str | None
     login: str | None
     event: int
     operation: int | None = None
+    altered: bool = False
+
+
+# What shows for the first time only then, of an account that could not be seen before (W14), is no change of it.
+_SHOWS_NOW = (
+    "(c.before = 'pending' OR c.kind = 'added' AND EXISTS (SELECT 1 FROM change_log x "
+    "WHERE x.connection = c.connection AND x.event = c.event AND x.type = c.type AND x.resource_id = c.resource_id "
+    "AND (x.what = 'account' OR x.what = 'status' AND x.before = 'pending')))"
+)
 
 
 def applied(reader: Reader, apply: int | None) -> list[AppliedChange]:
@@ -60,18 +72,24 @@ def applied(reader: Reader, apply: int | None) -> list[AppliedChange]:
 
 
 def changed_since(reader: Reader, changes: Iterable[AppliedChange]) -> list[LaterChange]:
-    """Return which accounts were changed by other operations since the first of these, or were seen since, enabled."""
+    """Return which accounts were changed since the first of these, by other operations or as syncs showed it.
+
+    Those that were seen since, enabled, are among them.
+    """
     changes = list(changes)
     first = min((change.operation.id or 0 for change in changes), default=0)
     ours = json.dumps(sorted({change.operation.apply for change in changes if change.operation.apply is not None}))
     query = (
-        "SELECT account AS id, login, id AS event, id AS operation FROM journal WHERE connection = :connection "
+        "SELECT account AS id, login, id AS event, id AS operation, 0 AS altered FROM journal "
+        "WHERE connection = :connection "
         "AND id > :first AND state = 'done' AND outcome = 'changed' AND kind <> 'setup' "
         "AND (apply IS NULL OR apply NOT IN (SELECT value FROM json_each(:ours))) "
-        "UNION ALL SELECT id, login, began, NULL FROM current_resources "
+        "UNION ALL SELECT id, login, began, NULL, 0 FROM current_resources "
         "WHERE connection = :connection AND began > :first AND status <> 'disabled' "
-        "UNION ALL SELECT id, login, began, NULL FROM resource_history "
-        "WHERE connection = :connection AND began > :first AND status <> 'disabled'"
+        "UNION ALL SELECT id, login, began, NULL, 0 FROM resource_history "
+        "WHERE connection = :connection AND began > :first AND status <> 'disabled' "
+        "UNION ALL SELECT resource_id, NULL, event, NULL, 1 FROM change_log c WHERE connection = :connection "
+        f"AND event > :first AND what IN ('grant', 'status') AND NOT {_SHOWS_NOW}"
     )
     rows = reader.db.execute(query, {"connection": reader.id, "first": first, "ours": ours})
-    return [LaterChange(**dict(row)) for row in rows]
+    return [LaterChange(**{**dict(row), "altered": bool(row["altered"])}) for row in rows]
