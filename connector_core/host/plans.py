@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,8 @@ from connector_core.connectors.session import Session
 from connector_core.convert import to_json
 from connector_core.errors import GuardRefused, IncompleteError
 from connector_core.model import SyncReport
-from connector_core.names import normalized
 from connector_core.provision.apply import ApplyReport, Line, carry_out, look_over
+from connector_core.provision.earlier_applies import EarlierApplies
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.guards import protection_of
 from connector_core.provision.options import ChangeOptions
@@ -28,7 +27,7 @@ from connector_core.store.applies import Applies
 from connector_core.store.connections import connection_id, identity_of
 from connector_core.store.lock import exclusive
 from connector_core.store.protected import ProtectedAccounts
-from connector_core.store.undo import applied, changed_since
+from connector_core.store.undo import applied, applied_by, changed_since
 
 if TYPE_CHECKING:
     from connector_core.store.queries import Reader
@@ -145,34 +144,19 @@ def apply_plan(
     applies = applies_of(config, engine)
     with exclusive(path, engine.journal.db, config.ref, engine.clock):
         require_not_carried_out(plan, applies)  # by another process, since this one asked
-        look_over(
-            plan, planner(engine.session, reader), limits, engine, partial(_came_back, reader, plan),
-            _done_before(plan, applies),
-        )  # fmt: skip
+        earlier = carried_out_before(reader, plan.digest)
+        enabled = look_over(plan, planner(engine.session, reader), limits, engine, earlier)
         id = applies.begin(plan.digest, to_json(plan), engine.asked)
         status = "interrupted"
         try:
-            report = carry_out(plan, engine, id, on_line)
+            report = carry_out(plan, engine, id, on_line, enabled=enabled)
             status = report.status
             return report
         finally:
             applies.finish(id, status)
 
 
-def _done_before(plan: Plan, applies: Applies) -> Callable[[Step], int | None]:
-    """By which operation an earlier apply carried out a step; not of a created account that was given no id."""
-    done: dict[tuple[str, str], int | None] = {}
-    for operation in applies.done(plan.digest):
-        if operation.user_id is not None:
-            done[operation.kind, operation.user_id] = operation.id
-            done[operation.kind, normalized(operation.user or "")] = operation.id
-    return lambda step: done.get((step.kind, step.user_id or normalized(step.user)))
-
-
-def _came_back(reader: Reader, plan: Plan, id: str) -> bool:
-    """Whether the last that was done to the account is that an apply enabled it, since the plan was made."""
-    last = reader.last_operation(id)
-    return (
-        last is not None and last.kind == "enable_account" and last.state == "done" and last.apply is not None
-        and (last.created or "") >= plan.created
-    )  # fmt: skip
+def carried_out_before(reader: Reader, digest: str) -> EarlierApplies:
+    """What earlier applies of the plan with that digest did, and what changed since."""
+    changes = applied_by(reader, digest)
+    return EarlierApplies(changes, changed_since(reader, changes) if changes else ())

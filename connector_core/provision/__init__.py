@@ -18,5 +18,6 @@
     planner.py   what a plan has to do
     undo.py      how accounts were before a plan, and which are left alone
     plan.py      a reviewed list of operations
+    earlier_applies.py  what earlier applies of a plan did
     apply.py     carrying a plan out
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from attrs import evolve, frozen
@@ -10,7 +10,9 @@ from attrs import evolve, frozen
 from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardRefused, Interrupted, StateError
 from connector_core.model import ErrorInfo, Key, NewAccount, Operation
 from connector_core.provision.desired_state import AGAIN, Differs
+from connector_core.provision.earlier_applies import EarlierApplies
 from connector_core.provision.engine import Provisioner
+from connector_core.provision.matching import Held
 from connector_core.provision.plan import Limits, Plan, Step, names
 from connector_core.provision.planner import Planner
 from connector_core.provision.requests import Requests
@@ -61,15 +63,14 @@ class ApplyReport:
 
 
 def look_over(
-    plan: Plan, planner: Planner, limits: Limits, engine: Provisioner, came_back: Callable[[str], bool],
-    done_before: Callable[[Step], int | None],
-) -> None:  # fmt: skip
+    plan: Plan, planner: Planner, limits: Limits, engine: Provisioner, earlier: EarlierApplies
+) -> Mapping[str, Held]:  # fmt: skip
     """Refuse a plan whose accounts are neither as planned nor already as wanted, before anything is written.
 
     The limits are judged by what is still to be done, and by the accounts that are there now.
 
-    :param came_back: see `Planner.difference`.
-    :param done_before: the operation by which an earlier apply of the plan carried out a step.
+    :param earlier: what other applies of the plan did.
+    :return: by id, what accounts hold that an earlier apply enabled, and that the plan expects to be disabled.
     :raises GuardRefused: naming what differs, whom the plan may not touch, or the limit.
     """
     lying = [step.user for step in plan.steps if planner.weigh(step) != (step.effect, step.seats)]
@@ -87,33 +88,29 @@ def look_over(
         )  # fmt: skip
     remaining = tuple(step for step in plan.steps if not planner.is_done(step))
     limits.check(evolve(plan, steps=remaining), planner.enabled)
-    found = [planner.difference(s, came_back) or _undone_since(s, planner, done_before(s)) for s in plan.steps]
+    found = [planner.difference(s, earlier.came_back) or earlier.undone_since(s, planner) for s in plan.steps]
     if differing := [line for line in found if line is not None]:
         raise Differs(
             f"the application is no longer as it was planned for: {_some(differing, '; ')}; nothing was changed",
             hint=AGAIN,
         )
-
-
-def _undone_since(step: Step, planner: Planner, operation: int | None) -> str | None:
-    """A step is carried out once: where its account is as before all the same, that was another decision."""
-    if operation is None or planner.is_done(step):
-        return None
-    return f"{step.user} was changed by this plan (operation {operation}), and changed again since"
+    return {a.id: a.held for a in planner.accounts if a.enabled and earlier.came_back(a.id)}
 
 
 def carry_out(
-    plan: Plan, engine: Provisioner, apply: int, on_line: Callable[[Line], None] | None = None
-) -> ApplyReport:
+    plan: Plan, engine: Provisioner, apply: int, on_line: Callable[[Line], None] | None = None, *,
+    enabled: Mapping[str, Held] | None = None,
+) -> ApplyReport:  # fmt: skip
     """Every step in its order; continues after one that fails, and stops where credentials are refused.
 
+    :param enabled: by id, what accounts hold that an earlier apply of the plan enabled.
     :raises Interrupted: the same plan applied again finishes the rest; its ``report`` says how far it came.
     """
     requests = Requests(evolve(engine, asked=evolve(engine.asked, apply=apply)))
     report = ApplyReport(id=apply, connection=plan.connection, digest=plan.digest, status="complete")
     for step in plan.ordered():
         try:
-            line = _line(requests, step)
+            line = _line(requests, step, enabled or {})
         except _STOPS as error:
             error.conceal(engine.session.http.mask)
             line = Line(step=step, operation=_begun(error), error=_info(error))
@@ -130,9 +127,9 @@ def carry_out(
     return report
 
 
-def _line(requests: Requests, step: Step) -> Line:
+def _line(requests: Requests, step: Step, enabled: Mapping[str, Held]) -> Line:
     try:
-        operation = _operation(requests, step)
+        operation = _operation(requests, step, enabled)
     except (*_STOPS, Interrupted):
         raise
     except ConnectorCoreError as error:
@@ -141,7 +138,7 @@ def _line(requests: Requests, step: Step) -> Line:
     return Line(step=step, operation=operation, error=_found_different(requests, step, operation) or operation.error)
 
 
-def _operation(requests: Requests, step: Step) -> Operation:
+def _operation(requests: Requests, step: Step, enabled: Mapping[str, Held]) -> Operation:
     account_type = requests.engine.account_type
     if step.kind == "create_account":
         wanted = NewAccount(
@@ -150,7 +147,7 @@ def _operation(requests: Requests, step: Step) -> Operation:
         )  # fmt: skip
         return requests.create(wanted, planned=[Key(account_type, step.user_id)] if step.user_id else [])
     key = Key(account_type, step.user_id or "")
-    expected = None if step.before is None else frozenset(step.before)
+    expected = enabled.get(key.id) if step.before is None else frozenset(step.before)
     if step.kind == "delete_account":
         return requests.delete(key, expected=expected, login=step.login)
     assert step.role is not None

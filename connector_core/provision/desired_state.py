@@ -90,9 +90,9 @@ class AccountState:
 class DesiredState:
     """One change to one account. ``key`` is None only where no id is known: of an account to create, or long gone.
 
-    ``expected``: what the account must hold just before the write, where a plan says so; ``expected_login``: the login
-    that it was decided for. ``invited``: what stands for the account while it cannot be seen. ``as_of``: the newest
-    operation when it was looked up, of an account to create.
+    ``expected_login``: the login that a plan decided it for; ``expected``: what the account must hold just before the
+    write of a plan, None where it must be disabled. ``invited``: what stands for the account while it cannot be seen.
+    ``as_of``: the newest operation when it was looked up, of an account to create.
     """
 
     kind: OperationKind
@@ -150,8 +150,12 @@ class DesiredState:
         )  # fmt: skip
 
     def require_expected(self, found: AccountState) -> None:
-        """:raises Differs: the account holds something else than a plan expected."""
-        if self.expected is None or found.unknown:
+        """:raises Differs: the account holds something else than a plan expected, or is enabled unexpectedly."""
+        if self.expected is None:
+            if self.expected_login is not None and found.there:
+                raise Differs(f"{self.label} is enabled by now, which the plan did not expect", hint=AGAIN)
+            return
+        if found.unknown:
             return
         if not found.there:
             raise Differs(f"{self.label} has no access any more, which the plan did not expect", hint=AGAIN)

@@ -256,6 +256,11 @@ class Planner:
             return step.effect == "remove"
         return self._as_wanted(step, account.held)
 
+    def is_enabled(self, id: str | None) -> bool:
+        """Whether there is an account of that id, enabled."""
+        account = self._matching.by_id.get(id or "")
+        return account is not None and account.enabled
+
     # -- whether a plan still fits -------------------------------------------------------------------------
 
     def difference(self, step: Step, came_back: Callable[[str], bool]) -> str | None:

@@ -173,6 +173,8 @@ class Requests:
             now = engine.accounts.read(wish)
         if steps[-1].state != "done":
             return self._as_asked(wish, steps[-1])
+        if wish.expected_login is not None:
+            wish = evolve(wish, expected=now.held)  # the plan expected it disabled, and it is enabled for the plan now
         main = engine.carry_out(wish, now, reactivated=True)
         engine.journal.link([step.id for step in steps if step.id is not None], main)
         return main

@@ -8,10 +8,10 @@ from attrs import frozen
 
 from connector_core.clock import Clock, rfc3339
 from connector_core.convert import compact
-from connector_core.model import Json, Operation
+from connector_core.model import Json
 from connector_core.store.connections import new_event
 from connector_core.store.database import transaction
-from connector_core.store.journal import Requester, operation_of
+from connector_core.store.journal import Requester
 
 
 @frozen(kw_only=True)
@@ -47,12 +47,3 @@ class Applies:
         )
         row = self.db.execute(query, (self.connection, digest)).fetchone()
         return row and (row["id"], row["finished"])
-
-    def done(self, digest: str) -> list[Operation]:
-        """What the applies of that plan have changed, first to last."""
-        query = (
-            "SELECT * FROM journal WHERE connection = :connection AND state = 'done' AND outcome = 'changed' "
-            "AND apply IN (SELECT id FROM applies WHERE connection = :connection AND digest = :digest) ORDER BY id"
-        )
-        rows = self.db.execute(query, {"connection": self.connection, "digest": digest})
-        return [operation_of(row) for row in rows]

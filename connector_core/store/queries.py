@@ -282,16 +282,6 @@ class Reader:
         query = f"SELECT * FROM journal WHERE connection = :connection AND {which} ORDER BY id DESC LIMIT :limit"
         return tuple(operation_of(row) for row in self.db.execute(query, names))
 
-    def last_operation(self, account: str) -> Operation | None:
-        """The newest operation on the account of that id; one that was refused is none."""
-        from connector_core.store.journal import operation_of
-
-        query = (
-            "SELECT * FROM journal WHERE connection = ? AND account = ? AND state <> 'refused' ORDER BY id DESC LIMIT 1"
-        )
-        row = self.db.execute(query, (self.id, account)).fetchone()
-        return row and operation_of(row)
-
     def warnings(self, sync: int) -> tuple[str, ...]:
         """The warnings of a sync, each once."""
         query = (

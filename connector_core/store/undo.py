@@ -58,6 +58,11 @@ def applied(reader: Reader, apply: int | None) -> list[AppliedChange]:
     if plan is None:
         which = "plan" if apply is None else f"apply {apply}"
         raise UnknownName(f"{reader.name} has no {which} that was carried out")
+    return applied_by(reader, plan["digest"])
+
+
+def applied_by(reader: Reader, digest: str) -> list[AppliedChange]:
+    """Return what the applies of the plan with that digest changed, first to last."""
     query = (
         "SELECT j.* FROM journal j JOIN applies a ON a.id = j.apply WHERE a.connection = ? AND a.digest = ? "
         "AND j.state = 'done' AND j.outcome = 'changed' ORDER BY j.id"
@@ -67,7 +72,7 @@ def applied(reader: Reader, apply: int | None) -> list[AppliedChange]:
             operation=operation_of(row), before=json.loads(row["before"]) if row["before"] else None,
             event=row["event"] or row["id"],
         )
-        for row in reader.db.execute(query, (reader.id, plan["digest"]))
+        for row in reader.db.execute(query, (reader.id, digest))
     ]  # fmt: skip
 
 

@@ -149,6 +149,24 @@ def test_ctrl_c_finishes_the_step_in_hand(program: KilledApply) -> None:
     assert program.open_operations() == 0
 
 
+def test_killed_between_enabling_and_granting(program: KilledApply) -> None:
+    """A disabled account was enabled, and its role was never sent: the same apply grants it, and writes no more."""
+    program.served.workspace.add("eve@example.com", email="eve@example.com", role=False, active=False)
+    plan = program.plan({"eve@example.com": "editor"})
+
+    def kill_the_second(method: str, target: str) -> None:
+        if method == "PATCH" and program.served.writes() == 2:
+            program.kill()
+            raise OSError("the request is lost, too")
+
+    program.served.before = kill_the_second
+    assert program.apply(plan).code == -signal.SIGKILL
+    assert program.served.truth["eve@example.com"] == "viewer"
+    program.served.before = lambda method, target: None
+    assert program.apply(plan).code == 0
+    assert (program.served.truth["eve@example.com"], program.served.writes()) == ("editor", 3)
+
+
 def test_undo_after_a_kill_takes_all_of_it_back(program: KilledApply) -> None:
     """What the killed apply did and what the second one did are one plan, and are taken back as one."""
     before = program.served.truth
