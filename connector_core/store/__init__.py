@@ -17,6 +17,7 @@
     staging.py       what a running sync has read, page by page
     stage.py         the rows of one page into the staging tables
     rows.py          a row on its way there
+    copies.py        rows given twice by one list, merged
     same.py          rows read exactly as the picture has them
     judge.py         whether a stream was read in full
     endings.py       what ends a grant

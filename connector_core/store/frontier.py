@@ -122,20 +122,23 @@ class Frontier:
 
     # -- closing -------------------------------------------------------------------------------------------
 
-    def page_done(self, task: Task, page: Page, new_rows: int) -> None:
-        """Close a page's cursor and open those that follow, unless the page shows that its walk is over."""
+    def page_done(self, task: Task, page: Page, new_rows: int, contradicting: int = 0) -> None:
+        """Close a page's cursor and open those that follow, unless the page shows that its walk is over.
+
+        :param contradicting: rows that this reading gave before with other content: they count as rejected.
+        """
         rows = page.span.rows if page.span else len(page.resources) + len(page.rejected) or len(page.grants)
         cut = self._follow(task, page, rows, new_rows)
         span = (page.span.start, page.span.first, page.span.last) if page.span else (None, None, None)
-        unreadable = sum(1 for row in page.rejected if row.key is None)
+        unreadable = sum(1 for row in page.rejected if row.key is None) + contradicting
         self._answered += 1
         self._db.execute(
             "UPDATE frontier SET state = 'done', answered = ?, total = ?, rows = ?, new_rows = ?, start = ?, "
             "first = ?, "
             "last = ?, cut = ?, unreadable = ?, rejected = ?, warned = ? WHERE id = ?",
             (
-                self._answered, page.total, rows, new_rows, *span, cut, unreadable, len(page.rejected),
-                _is_warning_alone(page, task.stream), task.id,
+                self._answered, page.total, rows, new_rows, *span, cut, unreadable,
+                len(page.rejected) + contradicting, _is_warning_alone(page, task.stream), task.id,
             ),
         )  # fmt: skip
 

@@ -36,6 +36,11 @@ class Listed(NamedTuple):
     def belongs_elsewhere(self, origin: Origin) -> bool:
         return self.state == "row" and self.stream != origin.stream and not origin.read_by_id
 
+    def is_copy(self, origin: Origin) -> bool:
+        """Whether the same reading of the same stream gave it before."""
+        is_same_reading = self.stream == origin.stream and bool(self.readings & origin.bit)
+        return self.state == "row" and is_same_reading and not origin.read_by_id
+
 
 class StagedRow(NamedTuple):
     """A row to stage, in the order of its columns; `schema` says what they mean. ``fields`` None: as in the picture.

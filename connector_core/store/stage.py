@@ -12,6 +12,7 @@ from connector_core.model import EntitlementKey, Key, Page
 from connector_core.store.activity import stage_activity
 from connector_core.store.columns import FIELDS
 from connector_core.store.connections import EntitlementRows
+from connector_core.store.copies import Copies
 from connector_core.store.rows import (
     HELD,
     NO_FIELDS,
@@ -39,6 +40,7 @@ class PageStage:
         self._has_picture = bool(db.execute(picture, (connection,)).fetchone()[0])
         self._index_staged()
         self.same = Same(db, connection, sync)
+        self._copies = Copies(db, sync)
 
     def _index_staged(self) -> None:
         """Indexes over what is staged. Being temporary they cost no commit; a resumed sync makes them again."""
@@ -48,8 +50,13 @@ class PageStage:
         for statement in _INDEXES.split(";"):
             self._db.execute(statement, {"sync": self._sync} if ":sync" in statement else {})
 
-    def put(self, page: Page, origin: Origin) -> tuple[int, int]:
-        """Stage a page's rows and grants; how many resources, and how many other grants, this reading had not yet."""
+    def put(self, page: Page, origin: Origin) -> tuple[int, int, list[Key]]:
+        """Stage a page's rows and grants.
+
+        :returns: how many resources, and how many other grants, this reading had not yet; and which resources it gave
+            before with other content.
+        """
+        contradicting = [] if origin.read_by_id else self._copies.on_page(page, self._entitlements)
         new_rows = self._stage_rejected(page, origin)
         self._stage_unknown(page, origin)
         stage_activity(self._db, self._connection, self._sync, page.resources)
@@ -61,11 +68,13 @@ class PageStage:
             before, new = self._stage_same(type, same, rows, origin)
             for id in [id for id in rows if id in before and before[id].belongs_elsewhere(origin)]:
                 new += self._also_list(Key(type, id), origin)
+                self._put_unknown([(type, id, 0)] if rows[id].unknown else (), origin)
                 others += [(type, id, number) for number in json.loads(rows[id].held)]
                 del rows[id]
+            contradicting += self._copies.merge(rows, before, origin)
             self._write(list(rows.values()), before, origin)
             new_rows += new + sum(1 for id in rows if id not in before or not before[id].readings & origin.bit)
-        return new_rows, self._stage_grants(others, origin)
+        return new_rows, self._stage_grants(others, origin), list(dict.fromkeys(contradicting))
 
     def _stage_same(
         self, type: str, same: dict[str, StagedRow], rows: dict[str, StagedRow], origin: Origin
@@ -150,6 +159,10 @@ class PageStage:
             for name in page.unknown
             if name not in listed
         ]
+        self._put_unknown(rows, origin)
+
+    def _put_unknown(self, rows: Iterable[tuple[str, str, int]], origin: Origin) -> None:
+        """Note them by type and id, or by the number of an entitlement."""
         columns = "sync, stream, reading, type, id, entitlement"
         insert = f"INSERT OR IGNORE INTO staged_unknown ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
         self._db.executemany(insert, [(self._sync, origin.stream, origin.bit, *row) for row in rows])

@@ -72,8 +72,10 @@ class Staging:
         """
         with self._committing(requests):
             self._entitlements.define(page.entitlements, self._sync)
-            new_rows, grants = self._stage.put(page, Origin(task.stream, asked, 1 << (task.reading - 1)))
-            self.frontier.page_done(task, page, new_rows + grants)
+            new_rows, grants, contradicting = self._stage.put(page, Origin(task.stream, asked, 1 << (task.reading - 1)))
+            for key in contradicting:
+                self._log.add("warning", f"{key} was listed twice with other content; the grants of both stand")
+            self.frontier.page_done(task, page, new_rows + grants, len(contradicting))
             counted = "UPDATE sync_runs SET pages = pages + 1 WHERE id = ? AND ? <> ''"
             self._db.execute(counted, (self._sync, task.stream))
             return new_rows

@@ -203,14 +203,14 @@ class PageReader:
     def _commit_page(self, read: Read) -> ConnectorCoreError | None:
         assert read.page is not None
         self._log_troubles(read.page)
-        self._tries.pop(read.task.id, None)
-        self._silent = 0
         try:
             fresh = self._staging.commit_page(read.task, read.page, read.asked, self.new_requests())
         except _UNSTORABLE as error:  # nothing of it was kept; looking at every text beforehand would cost more
             name = self._means.connector.name
             where = f"a page of {read.task.stream!r} holds what no store can take ({type(error).__name__})"
             return self._failed(read.task, PluginError(f"the plugin {name} broke its contract: {where}"))
+        self._tries.pop(read.task.id, None)  # a page that cannot be kept is tried as often as others
+        self._silent = 0
         now, total = self._progress, read.page.total
         self._progress = evolve(
             now, pages=now.pages + 1, resources=now.resources + fresh, grants=now.grants + len(read.page.grants),

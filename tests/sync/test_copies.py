@@ -1,0 +1,97 @@
+"""Rows that come more than once in a list, and pages that cannot be kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kit.sync import Script, editor, first, group, member, membership, messages, picture, rows, user, users, viewer
+
+from connector_core.model import Cursor, Entitlement, Key, Page
+
+BROKEN = "half a pair: \ud800"
+
+
+def script(*pages: Page, more: tuple[str, ...] = ()) -> Script:
+    """A connector whose list ``rows`` has these pages."""
+    table = {("rows", n): page for n, page in enumerate(pages)}
+    for n in range(len(pages) - 1):
+        table["rows", n] = Page(
+            resources=pages[n].resources, grants=pages[n].grants, entitlements=pages[n].entitlements,
+            next=(Cursor("rows", n + 1),),
+        )  # fmt: skip
+    return Script({None: first("rows", *more), **table})
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_the_grants_of_a_person_on_two_pages_of_a_list_are_merged(db: Path, earlier: bool) -> None:
+    """One list gives a person on two pages with a group on each: both are held, as if one page gave them."""
+    groups = {"resources": (group("a"), group("b")), "entitlements": (membership("a"), membership("b"))}
+    pages = (
+        Page(
+            resources=(user("ann"), *groups["resources"]), entitlements=groups["entitlements"],
+            grants=(member("ann", "a"),),
+        ),
+        Page(resources=(user("ann"), user("bob")), grants=(member("ann", "b"), member("bob", "b"))),
+    )  # fmt: skip
+    held = {("ann@example.com", "a"), ("ann@example.com", "b"), ("bob@example.com", "b")}
+    if earlier:
+        together = Page(
+            resources=(user("ann"), user("bob"), *groups["resources"]), entitlements=groups["entitlements"],
+            grants=(member("ann", "a"), member("ann", "b"), member("bob", "b")),
+        )  # fmt: skip
+        script(together).connect(db).sync()
+    connection = script(*pages).connect(db)
+    for _ in range(2):
+        report = connection.sync()
+        assert (report.sync.status, report.changes.removed, picture(connection)) == ("complete", 0, held)
+        assert all(row.confirmed for row in connection.access())
+
+
+@pytest.mark.parametrize("on_one_page", [False, True])
+def test_copies_that_contradict_each_other_are_named_and_end_nothing(db: Path, on_one_page: bool) -> None:
+    """A person listed as an editor and again as a viewer stands as both, named and counted, in an incomplete sync."""
+    script(users("ann", "bob")).connect(db).sync()
+    copies = [users("ann", "bob"), Page(resources=(user("cem"), user("ann")), grants=(viewer("ann"),))]
+    if on_one_page:
+        copies = [Page(resources=copies[0].resources + copies[1].resources, grants=copies[0].grants + copies[1].grants)]
+    connection = script(*copies).connect(db)
+    report = connection.sync()
+    assert (report.sync.status, report.rejected, report.changes.removed) == ("incomplete", 1, 0)
+    assert "user:ann was listed twice with other content" in report.warnings[0]
+    assert {row.role for row in connection.access() if row.user_id == "ann"} == {"editor", "viewer"}
+
+
+def test_copies_with_other_fields_are_named(db: Path) -> None:
+    """A person listed as enabled and again as disabled makes the sync incomplete."""
+    connection = script(users("ann"), Page(resources=(user("ann", status="disabled"), user("bob")))).connect(db)
+    report = connection.sync()
+    assert (report.sync.status, report.rejected) == ("incomplete", 1)
+
+
+def test_what_a_second_list_says_is_unknown_stands(db: Path) -> None:
+    """Where another list gave a person first, a list that could not read the roles of that person ends none of them."""
+    names = ("ann", "bob", "cem", "dan")
+    group_list = Page(
+        resources=(group("g"), *(user(n) for n in names)), entitlements=(membership("g"),),
+        grants=tuple(member(n, "g") for n in names),
+    )  # fmt: skip
+    connector = Script({None: first("members", "users"), ("members", 0): group_list, ("users", 0): users(*names)})
+    connection = connector.connect(db)
+    connection.sync()
+    some = tuple(editor(n) for n in names if n != "ann")
+    connector.pages["users", 0] = users(*names, grants=some, unknown=(Key("user", "ann"),))
+    assert connection.sync().changes.removed == 0
+    assert [row.confirmed for row in rows(connection) if row.user_id == "ann" and row.role == "editor"] == [False]
+
+
+def test_a_page_that_cannot_be_kept_is_given_up(db: Path) -> None:
+    """A page with a value that no store can take is asked for three times; the sync ends, incomplete."""
+    connector = Script({
+        None: first("users", "groups"), ("users", 0): users("ann"),
+        ("groups", 0): Page(entitlements=(Entitlement(resource=Key("role", "editor"), slug="x", name=BROKEN),)),
+    })  # fmt: skip
+    connection = connector.connect(db)
+    assert connection.sync().sync.status == "incomplete"
+    assert connector.asked.count(("groups", 0)) == 3
+    assert "holds what no store can take" in messages(connection)
