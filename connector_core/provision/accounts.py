@@ -47,12 +47,27 @@ class Accounts:
         """
         page = self.calls(lambda: self.session.connector.find_account(self.session.client, login))
         self._learn(page.entitlements)
-        return AccountState.called(page, self.type, login)
+        return evolve(AccountState.called(page, self.type, login), partial=True)
 
     def by_key(self, key: Key) -> AccountState:
         """The account of that id, and no other (P60)."""
-        page = self._ask_for(key)
-        return AccountState.at(page, key)
+        return self.shown(self._ask_for(key), key)
+
+    def shown(self, page: Page | None, key: Key) -> AccountState:
+        """The account in an answer about that id; partial where its type says that others list its grants."""
+        return evolve(AccountState.at(page, key), partial=not self._gives_all(key.type))
+
+    def _gives_all(self, type: str) -> bool:
+        """Return whether a read by id gives all grants that such a resource holds. A look-up by login never does."""
+        types = self.session.manifest.resource_types
+        return any(each.type == type and each.grants == "with_resource" for each in types)
+
+    def complete(self, wish: DesiredState, found: AccountState) -> AccountState:
+        """The account read by its id, where a look-up did not show what matters for a grant or a revoke."""
+        matters = wish.kind == "revoke" or (wish.kind == "grant" and not found.held)
+        if wish.is_satisfied(found) is None and matters and found.partial and wish.key and self._gives_all(wish.type):
+            return found if found.unknown else self.read(wish)
+        return found
 
     def by_possible_id(self, name: str) -> AccountState:
         """As `by_key`, of a name that may be no id, or none any more: some servers call that a bad request (P54)."""

@@ -23,12 +23,14 @@ class Differs(GuardRefused):
 class AccountState:
     """An account as it was just read. ``resource`` None: there is none. ``unknown``: what it holds cannot be read.
 
-    ``seen`` is false where the journal alone speaks for it: an invited account that cannot be seen yet (W14).
+    ``partial``: it may hold more than ``held``, as the read does not give all grants. ``seen`` is false where the
+    journal alone speaks for it: an invited account that cannot be seen yet (W14).
     """
 
     resource: Resource | None = None
     held: frozenset[EntitlementKey] = frozenset()
     unknown: bool = False
+    partial: bool = False
     seen: bool = True
 
     @classmethod
@@ -73,6 +75,10 @@ class AccountState:
     def there(self) -> bool:
         """A disabled account is not there: it has no access, and comes back only by being enabled."""
         return self.resource is not None and self.resource.status != "disabled"
+
+    def may_have_held(self, before: AccountState) -> bool:
+        """Return whether what is held now may be what was held ``before``, as far as the two reads give it."""
+        return self.partial or self.held == before.held or (before.partial and before.held <= self.held)
 
     @property
     def login(self) -> str | None:
@@ -126,9 +132,10 @@ class DesiredState:
             return not found.there
         if not found.there:
             return self.kind == "revoke"
-        if found.unknown:
+        holds = self.entitlement in found.held
+        if found.unknown or (found.partial and not holds):
             return None
-        return (self.entitlement in found.held) == (self.kind == "grant")
+        return holds == (self.kind == "grant")
 
     def is_achieved(self, found: AccountState) -> bool | None:
         """Whether a write of ours shows: as `is_satisfied`, with the role that a new account was to have."""
@@ -159,7 +166,7 @@ class DesiredState:
             return
         if not found.there:
             raise Differs(f"{self.label} has no access any more, which the plan did not expect", hint=AGAIN)
-        if found.held != self.expected:
+        if found.held != self.expected and not (found.partial and found.held <= self.expected):
             held, expected = (", ".join(e.id for e in sorted(h)) or "nothing" for h in (found.held, self.expected))
             raise Differs(f"{self.label} holds {held}, planned for {expected}", hint=AGAIN)
 

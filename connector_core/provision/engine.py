@@ -86,6 +86,7 @@ class Provisioner:
         :raises GuardRefused: nothing was sent; ``report`` is the operation as refused, except in a dry run.
         :raises CredentialsRefused, Interrupted: ``report`` is the operation as far as it came.
         """
+        found = self.accounts.complete(wish, found)
         with self.noting_refusals(wish, found):
             self._require_same_account(wish, found)
             if self._is_so(wish, found):
@@ -109,7 +110,7 @@ class Provisioner:
         """
         now = self.accounts.read(wish)
         with self.noting_refusals(wish, now):
-            if now.there and not (is_same(now.login, before.login) and now.held == before.held):
+            if now.there and not (is_same(now.login, before.login) and now.may_have_held(before)):
                 raise Differs(
                     f"{wish.label} was changed while the question waited for its answer; nothing was written",
                     hint="the same command asks again",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Literal
 
 from attrs import field, frozen
@@ -84,8 +84,10 @@ class OperationLog:
         return operation
 
     def held(self, key: Key | None, found: AccountState) -> frozenset[EntitlementKey]:
-        """What the account holds: as read, or where that is impossible as the picture has it."""
-        return frozenset(self.follower.held(key)) if found.unknown and key is not None else found.held
+        """What the account holds: as read, and where that is not all, or impossible, as the picture has it."""
+        if key is None or not (found.unknown or found.partial):
+            return found.held
+        return frozenset(self.follower.held(key)) | (frozenset() if found.unknown else found.held)
 
     def _end(self, id: int, wish: DesiredState, ending: OperationResult) -> None:
         mask, after = self.accounts.session.http.mask, ending.after
@@ -93,7 +95,7 @@ class OperationLog:
         key = wish.key or (resource.key if resource else None)
         event = None
         if after is not None and after.seen and key is not None:
-            event = self.follower.follow(id, self._now(key, wish, after, ending.confirmed))
+            event = self.follower.follow(id, self._now(key, wish, after, ending))
         self.journal.finish(
             id, ending.state, outcome=ending.outcome, verified=ending.verified, key=key, replaced=ending.replaced,
             login=resource.login if resource else None, warnings=map(mask, ending.warnings),
@@ -107,25 +109,24 @@ class OperationLog:
         self.log.add(_LEVELS.get(ending.state, "error"), _ended(ending))
         self.log.flush(self.journal.db, id)
 
-    def _now(self, key: Key, wish: DesiredState, after: AccountState, confirmed: bool) -> AccountSnapshot:
-        held, known = self.held(key, after), confirmed and not after.unknown
+    def _now(self, key: Key, wish: DesiredState, after: AccountState, ending: OperationResult) -> AccountSnapshot:
+        held = self.held(key, after) if after.unknown else after.held
+        revoked = {wish.role} if wish.kind == "revoke" and ending.state == "done" else set()
+        elsewhere = after.partial and after.resource is not None
         return AccountSnapshot(
-            key=key, resource=after.resource, held=held if after.there else frozenset(), confirmed=known,
-            listed_elsewhere=self._listed_elsewhere(key, wish, held) if after.resource is not None else frozenset(),
+            key=key, resource=after.resource, held=held if after.there else frozenset(),
+            confirmed=ending.confirmed and not after.unknown,
+            listed_elsewhere=self._listed_elsewhere(key, held, revoked) if elsewhere else frozenset(),
         )  # fmt: skip
 
     def _listed_elsewhere(
-        self, key: Key, wish: DesiredState, held: frozenset[EntitlementKey]
+        self, key: Key, held: frozenset[EntitlementKey], revoked: Set[EntitlementKey | None]
     ) -> frozenset[EntitlementKey]:
         """Return the grants of the picture against which a read of the account proves nothing.
 
         What was revoked has ended, and so has another of an exclusive group that is held now.
         """
-        if any(
-            t.type == key.type and t.grants == "with_resource" for t in self.accounts.session.manifest.resource_types
-        ):
-            return frozenset()
-        missing = self.follower.held(key) - held - ({wish.role} if wish.kind == "revoke" else set())
+        missing = self.follower.held(key) - held - revoked
         return frozenset(e for e in missing if not any(self.accounts.excludes(e, other) for other in held))
 
 

@@ -69,8 +69,8 @@ class Verifier:
             if shown.resource is None and outcome.after is not None and outcome.after.resources:
                 return self.after_error(wish, before, _about_others(wish), left=True)
             return self._created(wish, shown, outcome)
-        if outcome.verified and wish.is_achieved(shown):
-            return self.done(wish, before, shown)
+        if outcome.verified and (ending := self._proven(wish, before, shown)):
+            return ending
         try:
             after = self._read_until_done(wish)
         except Interrupted:
@@ -88,10 +88,21 @@ class Verifier:
         """The account in the reply; a reply that shows another one, or half of one, shows nothing."""
         try:
             if outcome.after is None or wish.key is not None:
-                return AccountState.at(outcome.after, wish.key) if wish.key is not None else AccountState()
+                return self.accounts.shown(outcome.after, wish.key) if wish.key is not None else AccountState()
             return AccountState.called(outcome.after, wish.type, wish.login or "")
         except ConnectorCoreError:
             return AccountState()
+
+    def _proven(self, wish: DesiredState, before: AccountState, shown: AccountState) -> OperationResult | None:
+        """What a reply that is proof says; a reply without the account counts where no read gives all its grants."""
+        if shown.resource is not None or wish.kind not in ("grant", "revoke"):
+            so = wish.is_achieved(shown)
+        else:
+            so = None if shown.partial else False
+        if so is None and shown.partial and not shown.unknown:
+            after = shown if shown.resource is not None else before
+            return evolve(self.as_wished(wish, before, after), verified=True, confirmed=True)
+        return self.done(wish, before, shown) if so else None
 
     def _read_until_done(self, wish: DesiredState) -> AccountState:
         """Read again and again for a few seconds, as long as it differs: eventual consistency (P51)."""
@@ -217,10 +228,11 @@ class Verifier:
     def as_wished(self, wish: DesiredState, before: AccountState, after: AccountState, *why: str) -> OperationResult:
         """Done as far as anybody can tell: the picture takes what they hold as wished, unconfirmed."""
         held = self.book.held(wish.key, before)
-        now = evolve(after, held=self.wished(wish, held), unknown=False, seen=True)
+        wished = self.wished(wish, held)
+        now = evolve(after, held=wished - held if after.partial else wished, unknown=False, seen=True)
         return OperationResult(
             state="done", outcome="changed", after=now, confirmed=False, warnings=why,
-            replaced=self.replaced(wish, held, now.held),
+            replaced=self.replaced(wish, held, wished),
         )  # fmt: skip
 
     def wished(self, wish: DesiredState, held: frozenset[EntitlementKey]) -> frozenset[EntitlementKey]:
@@ -249,7 +261,7 @@ def role_warning(wish: DesiredState, found: AccountState) -> tuple[str, ...]:
     wanted = wish.role
     if wish.kind != "create_account" or wanted is None or not found.there or wanted in found.held:
         return ()
-    if found.unknown:
+    if found.unknown or (found.partial and not found.held):
         return (f"whether they hold {wanted.id} cannot be read",)
     held = ", ".join(e.id for e in sorted(found.held)) or "no role"
     return (f"they hold {held}, not {wanted.id}; grant it if that is meant",)
