@@ -119,6 +119,11 @@ def checked_address(text: str) -> str:
     return address
 
 
+def is_address(text: str) -> bool:
+    """Whether a login has the form of an e-mail address, whatever its letters look like."""
+    return text.isprintable() and _why_no_address(text) is None
+
+
 def _why_no_address(address: str) -> str | None:
     """Why it is none. Domains that no public mail reaches, such as ``corp.local``, are those of logins all the same."""
     from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email

@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 
 from connector_core.errors import UsageError
 from connector_core.model import Entitlement, EntitlementKey
-from connector_core.names import checked_address, is_same
+from connector_core.names import is_address, is_same
 from connector_core.provision.matching import Account, Held, Matching, accounts_in
 from connector_core.provision.people_file import Wanted, wrong_lines
 from connector_core.provision.plan import Effect, PlanKind, Step, names, shown
@@ -106,7 +106,7 @@ class Planner:
         account, others = self._now(was)
         removed = was.held is not None and self._was_removed(was)
         why = left_alone(was, account, others, removed=removed)
-        if why is None and removed and account is None and not _is_address(was.user):
+        if why is None and removed and account is None and not is_address(was.user):
             why = "has a login that is no e-mail address, and is not created again"
         if why is not None:
             warnings.append(f"{shown(was.user, was.user_id or ascii(was.user))} {why}")
@@ -297,11 +297,3 @@ class Planner:
         if step.kind == "create_account":
             return step.role is None or step.role in held or not held  # with no known role: not known
         return step.role is not None and (step.role in held) == (step.kind == "grant")
-
-
-def _is_address(login: str) -> bool:
-    """Whether an account can be created under that login, as `create_account` reads it."""
-    try:
-        return checked_address(login) == login and login.isprintable()
-    except UsageError:
-        return False
