@@ -196,7 +196,8 @@ class Connection(Record):
         :param limits: how much the plan may do; judged by the accounts that are there now.
         :param on_line: called with each step when it is done.
         :raises GuardRefused: a limit, a protected account, an account that is no longer as planned, another connection,
-            a plan that was carried out in full before, or one that ``confirm`` was asked about and did not confirm.
+            a plan that was carried out in full before, one that ``confirm`` was asked about and did not confirm, or one
+            that removes accounts without ``yes`` or ``confirm``.
         :raises IncompleteError: the listing could not be read in full.
         """
         from connector_core.host.plans import require_confirmed
@@ -220,7 +221,8 @@ class Connection(Record):
             require_same_connection,
         )
 
-        with self._provisioning(self._connector(), {**terms, "yes": True}) as engine:
+        confirmed = terms.get("yes", False) or terms.get("confirm") is not None  # which was asked by now
+        with self._provisioning(self._connector(), {**terms, "yes": confirmed}) as engine:
             require_same_connection(plan, self.config, engine.session, engine.journal.db)
             require_not_carried_out(plan, applies_of(self.config, engine))
             require_complete(self.sync(on_progress=on_progress))

@@ -53,7 +53,7 @@ def require_confirmed(plan: Plan, terms: ChangeOptions) -> None:
     :raises GuardRefused: it was not confirmed.
     """
     confirm = terms.get("confirm")
-    if confirm is None or terms.get("yes") or not plan.steps:
+    if confirm is None or terms.get("yes") or terms.get("dry_run") or not plan.steps:
         return
     if not confirm(f"This carries out {len(plan.steps)} steps on {plan.connection}."):
         raise GuardRefused(
@@ -146,6 +146,9 @@ def apply_plan(
         require_not_carried_out(plan, applies)  # by another process, since this one asked
         earlier = carried_out_before(reader, plan.digest)
         enabled = look_over(plan, planner(engine.session, reader), limits, engine, earlier)
+        if engine.dry:
+            return carry_out(plan, engine, None, on_line, enabled=enabled)
+        _require_consent(plan, engine)
         id = applies.begin(plan.digest, to_json(plan), engine.asked)
         status = "interrupted"
         try:
@@ -154,6 +157,16 @@ def apply_plan(
             return report
         finally:
             applies.finish(id, status)
+
+
+def _require_consent(plan: Plan, engine: Provisioner) -> None:
+    """:raises GuardRefused: the plan removes accounts, and neither ``yes`` nor ``confirm`` says that this is meant."""
+    if plan.removals and not engine.consent.yes:
+        what = "1 account" if plan.removals == 1 else f"{plan.removals} accounts"
+        raise GuardRefused(
+            f"the plan removes {what}, which needs to be confirmed; nothing was changed",
+            hint="yes=True confirms it, or confirm=, a function that is asked", guard="confirmation",
+        )  # fmt: skip
 
 
 def carried_out_before(reader: Reader, digest: str) -> EarlierApplies:

@@ -38,7 +38,7 @@ class Line:
             return "differs"
         if self.operation is None:
             return "failed"
-        if self.operation.state == "done":
+        if self.operation.state in ("done", "planned"):
             return self.operation.outcome or "changed"
         return "failed" if self.operation.state in ("failed", "refused") else "unknown"
 
@@ -48,10 +48,10 @@ class ApplyReport:
     """What one apply came to.
 
     ``complete``: every step is as planned; ``partial``: some are not; ``stopped`` by ``error``, and ``interrupted``:
-    the rest was not tried.
+    the rest was not tried. ``id`` is None of a dry run, whose lines say what they would come to.
     """
 
-    id: int
+    id: int | None
     connection: str
     digest: str
     status: ApplyStatus
@@ -98,7 +98,7 @@ def look_over(
 
 
 def carry_out(
-    plan: Plan, engine: Provisioner, apply: int, on_line: Callable[[Line], None] | None = None, *,
+    plan: Plan, engine: Provisioner, apply: int | None, on_line: Callable[[Line], None] | None = None, *,
     enabled: Mapping[str, Held] | None = None,
 ) -> ApplyReport:  # fmt: skip
     """Every step in its order; continues after one that fails, and stops where credentials are refused.

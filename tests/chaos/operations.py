@@ -279,7 +279,7 @@ def _apply(cell: Cell, doubt: Doubt) -> None:
     goals = {step.user: _goal(step.user_id, step.role and step.role.id) for step in plan.steps}
     report: Any = None
     try:
-        report = cell.scene.connection.apply(plan)
+        report = cell.scene.connection.apply(plan, yes=True)
     except ConnectorCoreError as error:
         cell.violations += words(error.message)
         report = error.report

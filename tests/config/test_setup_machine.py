@@ -258,7 +258,7 @@ class SettingUp(RuleBasedStateMachine):
         plan, made_for = self.plans[which]
         is_same = (known.identity, known.workspace) == (made_for.identity, made_for.workspace)
         with self.only(known.workspace, writes=is_same), suppress(GuardRefused):
-            self.host(where).connection(name).apply(plan, who="it@example.com")
+            self.host(where).connection(name).apply(plan, who="it@example.com", yes=True)
 
     # -- always --------------------------------------------------------------------------------------------
 

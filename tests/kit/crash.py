@@ -161,7 +161,7 @@ def applied(connection: Connection, plan: Plan) -> str:
     from connector_core.provision.plan import Limits
 
     try:
-        return connection.apply(plan, limits=Limits(max_removals=99, max_upgrades=99)).status
+        return connection.apply(plan, limits=Limits(max_removals=99, max_upgrades=99), yes=True).status
     except GuardRefused as error:
         if error.guard != "plan_repeated":
             raise

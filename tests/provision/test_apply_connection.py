@@ -51,7 +51,7 @@ def test_the_order_of_writes_is_that_of_the_plan(tmp_path: Path) -> None:
         connection = connect(served, tmp_path)
         plan = connection.plan(csv_of(tmp_path, {**WANTED, "cyd@example.com": ""}, "p.csv"), prune=True)
         told: list[Line] = []
-        report = connection.apply(plan, on_line=told.append, reason="TICKET-7", who="carol")
+        report = connection.apply(plan, on_line=told.append, reason="TICKET-7", who="carol", yes=True)
         ids = {served.id(name): name for name in ("ada@example.com", "bob@example.com")}
         sent = [(m, ids.get(t.rpartition("/")[2], t)) for m, t in served.asked if m != "GET"]
         assert sent[:3] == [("PATCH", "ada@example.com"), ("PATCH", "bob@example.com"), ("POST", "/Users")]
@@ -73,10 +73,10 @@ def test_repeating_an_apply_changes_nothing(tmp_path: Path) -> None:
         connection = connect(served, tmp_path)
         plan = connection.plan(csv_of(tmp_path, WANTED), prune=True)
         limits = Limits(max_removals=2)
-        report = connection.apply(plan, limits=limits)
+        report = connection.apply(plan, limits=limits, yes=True)
         assert report.count("changed") == 5
         asked = len(served.asked)
-        error = refused(lambda: connection.apply(plan, limits=limits))
+        error = refused(lambda: connection.apply(plan, limits=limits, yes=True))
         assert re.search(rf"carried out in full at 20\S+Z \(apply {report.id}\)", error.message)
         assert (error.guard, len(served.asked)) == ("plan_repeated", asked)
 
@@ -319,18 +319,18 @@ def test_an_interrupt_says_how_far_it_came_and_the_same_apply_finishes(tmp_path:
                 done.set()
 
         with pytest.raises(Interrupted, match="after 4 of 9 steps") as caught:
-            connect(served, tmp_path, host=host).apply(plan, on_line=stop)
+            connect(served, tmp_path, host=host).apply(plan, on_line=stop, yes=True)
         assert done.is_set()
         assert (caught.value.report.status, len(caught.value.report.lines)) == ("interrupted", 4)
         connection = connect(served, tmp_path)
-        report = connection.apply(plan)
+        report = connection.apply(plan, yes=True)
         assert (report.count("unchanged"), report.count("changed")) == (4, 5)
         assert served.writes() == 9
         assert served.truth == shown(connection) == {login(n): "editor" for n in range(1, 10)}
         assert {o.state for o in connection.operations()} == {"done"}
         undo = connection.plan(undo=report.id)
         assert len(undo.steps) == 9
-        assert connection.apply(undo).status == "complete"
+        assert connection.apply(undo, yes=True).status == "complete"
         assert served.truth == before
 
 

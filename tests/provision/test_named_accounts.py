@@ -159,9 +159,9 @@ def test_what_is_made_again_bears_the_name_that_it_had(tmp_path: Path) -> None:
     with scene(tmp_path, {ADA: True, kelvin: False}, same=by_letters) as here:
         people = tmp_path / "people.csv"
         people.write_text(f"email\n{ADA}\n")
-        here.connection.apply(here.connection.plan(people, prune=True))
+        here.connection.apply(here.connection.plan(people, prune=True), yes=True)
         assert here.truth() == {ADA: "editor"}
-        here.connection.apply(here.connection.plan())
+        here.connection.apply(here.connection.plan(), yes=True)
         assert here.truth() == {ADA: "editor", kelvin: "viewer"}
 
 

@@ -133,7 +133,7 @@ def test_prune_removes_whom_the_file_does_not_name_and_keeps_the_protected(tmp_p
             ["dan@example.com"],
             ["ada@example.com"],
         )
-        assert connection.apply(plan).status == "complete"
+        assert connection.apply(plan, yes=True).status == "complete"
         assert set(served.truth) == {"ada@example.com", "bob@example.com", "cyd@example.com"}
         again = connection.plan(people, prune=True)
         assert (again.steps, len(again.kept)) == ((), 1)
@@ -163,12 +163,12 @@ def test_undo_takes_an_apply_back(tmp_path: Path) -> None:
         connection = connect(served, tmp_path)
         people = csv_of(tmp_path, {"ada@example.com": "viewer", "bob@example.com": "editor", "cyd@example.com": "",
                                    "eve@example.com": "editor", "gus@example.com": "viewer"})  # fmt: skip
-        report = connection.apply(connection.plan(people, prune=True), limits=NO_LIMITS)
+        report = connection.apply(connection.plan(people, prune=True), limits=NO_LIMITS, yes=True)
         assert report.status == "complete"
         undo = connection.plan(undo=report.id)
         assert undo == connection.plan() or undo.steps == connection.plan().steps, "the last one, where none is named"
         assert {step.user for step in undo.steps} == {f"{n}@example.com" for n in ("ada", "bob", "dan", "eve", "gus")}
-        assert connection.apply(undo, limits=NO_LIMITS).status == "complete"
+        assert connection.apply(undo, limits=NO_LIMITS, yes=True).status == "complete"
         assert served.truth == shown(connection) == before
         dan = served.workspace.find("dan@example.com")
         assert dan is not None

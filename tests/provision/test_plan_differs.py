@@ -152,7 +152,7 @@ def meddling(
             meddle()
         done.append(line)
 
-    return connect(served, folder).apply(plan, on_line=on_line, **terms)
+    return connect(served, folder).apply(plan, on_line=on_line, yes=True, **terms)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def carry_out(served: ServedWorkspace, connection: Connection, plan: Plan, chang
 
     served.before = watch
     with suppress(GuardRefused, IncompleteError):
-        connection.apply(plan, limits=PLENTY, on_line=lambda line: do(served, *next(coming, ("", ADA))))
+        connection.apply(plan, limits=PLENTY, yes=True, on_line=lambda line: do(served, *next(coming, ("", ADA))))
     served.before = lambda method, target: None
     return wrong
 

@@ -43,11 +43,11 @@ def test_a_forged_count_of_accounts_allows_nothing(tmp_path: Path) -> None:
         assert plan.removals == 3
         for accounts in (12, 1_000):
             forged = evolve(plan, accounts=accounts).sealed()
-            error = refused(lambda forged=forged: connection.apply(forged))
+            error = refused(lambda forged=forged: connection.apply(forged, yes=True))
             assert error.message == "the plan removes 3 of 12 accounts; nothing was changed"
             assert error.hint == "--max-removals 3 allows it, if that is meant"
         assert served.writes() == 0
-        assert connection.apply(plan, limits=Limits(max_removals=3)).status == "complete"
+        assert connection.apply(plan, limits=Limits(max_removals=3), yes=True).status == "complete"
 
 
 def test_the_accounts_that_are_there_at_the_apply_count(tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ def test_what_an_earlier_apply_did_is_not_counted_again(tmp_path: Path) -> None:
                 done.set()
 
         with pytest.raises(Interrupted):
-            connect(served, tmp_path, host=host).apply(plan, on_line=stop)
+            connect(served, tmp_path, host=host).apply(plan, on_line=stop, yes=True)
         assert done.is_set()
-        report = connect(served, tmp_path).apply(plan)
+        report = connect(served, tmp_path).apply(plan, yes=True)
         assert (report.count("unchanged"), report.count("changed"), len(served.truth)) == (8, 2, 40)
 
 

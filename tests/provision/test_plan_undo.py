@@ -24,7 +24,7 @@ def carried_out(served: ServedWorkspace, folder: Path) -> Connection:
     """Bob is an editor by a plan that created Eve and removed Dan."""
     connection = connect(served, folder)
     people = csv_of(folder, {ADA: "", BOB: "editor", CYD: "", EVE: "viewer"})
-    assert connection.apply(connection.plan(people, prune=True), limits=PLENTY).count("changed") == 3
+    assert connection.apply(connection.plan(people, prune=True), limits=PLENTY, yes=True).count("changed") == 3
     return connection
 
 
@@ -49,7 +49,7 @@ def test_without_a_later_decision_all_of_it_is_taken_back(tmp_path: Path) -> Non
         connection = carried_out(served, tmp_path)
         undo = connection.plan()
         assert undone(undo) == {BOB, EVE, DAN}
-        assert connection.apply(undo, limits=PLENTY).status == "complete"
+        assert connection.apply(undo, limits=PLENTY, yes=True).status == "complete"
         assert served.truth == STAFF
 
 
@@ -80,7 +80,7 @@ def test_who_left_or_is_another_account_since_is_left_alone(
         before = served.truth
         undo = connection.plan()
         assert undone(undo) == {BOB, EVE, DAN} - {left_alone}
-        assert connection.apply(undo, limits=PLENTY).status == "complete"
+        assert connection.apply(undo, limits=PLENTY, yes=True).status == "complete"
         untouched = set(before) - {BOB, EVE, DAN} | ({left_alone} & set(before))
         assert {name: served.truth.get(name) for name in untouched} == {name: before[name] for name in untouched}
         assert served.truth.get(left_alone) == before.get(left_alone)
@@ -129,5 +129,5 @@ def test_an_undo_is_for_the_accounts_that_it_was_made_for(tmp_path: Path) -> Non
         replace(served, EVE, login="chief@example.com", email="chief@example.com")
         sent = served.writes()
         with pytest.raises(GuardRefused, match=r"is called chief@example\.com now") as caught:
-            connection.apply(undo, limits=PLENTY)
+            connection.apply(undo, limits=PLENTY, yes=True)
         assert (caught.value.exit_code, served.writes()) == (8, sent)

@@ -207,7 +207,7 @@ class Trial:
     def _plan(self, rows: tuple[tuple[str, str], ...], prune: bool) -> None:
         file = self.here.folder / "people.csv"
         file.write_text("email,role\n" + "".join(f"{text},{role}\n" for text, role in rows), "utf-8")
-        self.here.connection.apply(self.here.connection.plan(file, prune=prune), limits=LIMITS)
+        self.here.connection.apply(self.here.connection.plan(file, prune=prune), limits=LIMITS, yes=True)
 
 
 @pytest.fixture(scope="module")

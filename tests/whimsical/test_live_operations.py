@@ -156,7 +156,7 @@ def test_a_plan_its_repetition_and_its_undo(live: Live, tmp_path: Path) -> None:
     )
     plan = live.connection.plan(people, prune=True)
     assert (plan.removals, plan.seats) == (3, 0)
-    assert live.connection.apply(plan, limits=Limits(max_removals=3)).status == "complete"
+    assert live.connection.apply(plan, limits=Limits(max_removals=3), yes=True).status == "complete"
     truth = live.truth()
     assert (truth[VIEWER], truth[EDITOR]) == (("editor", "enabled"), ("viewer", "enabled"))
     assert truth["new.one@example.com"] == ("editor", "enabled")
@@ -164,7 +164,7 @@ def test_a_plan_its_repetition_and_its_undo(live: Live, tmp_path: Path) -> None:
     live.agree()
     assert live.connection.plan(people, prune=True).steps == ()
     with pytest.raises(GuardRefused, match="carried out in full"):
-        live.connection.apply(plan, limits=Limits(max_removals=3))
-    assert live.connection.apply(live.connection.plan()).status == "complete"
+        live.connection.apply(plan, limits=Limits(max_removals=3), yes=True)
+    assert live.connection.apply(live.connection.plan(), yes=True).status == "complete"
     assert live.truth() == before
     live.agree()
