@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from connector_core.config.configuration import Configuration, ConnectionConfig, Value, values_in_force
+from connector_core.config.configuration import Configuration, ConnectionConfig, values_in_force
 from connector_core.errors import ConfigurationChanged
-from connector_core.settings import IDENTITY, Setting, declared
+from connector_core.settings import IDENTITY, declared
 
 
 def require_same_reading(config: ConnectionConfig, settings: type) -> None:
     """Refuse secrets that were fetched after the file was given other addresses or secrets for their connection.
 
     A secret is fetched when it is needed, from where the file said when it was read. Other changes do not
-    matter: a connection keeps what it was opened with.
+    matter: a connection keeps what it was opened with, and one that has neither from the file does not look at it.
 
     :raises ConfigurationChanged: the file says another address or secret by now, or has another connection.
     :raises ConfigurationError: the file cannot be read.
     """
     places = [s for s in declared(settings) if s.secret or s.address]
     found = values_in_force(config, [s.name for s in places])
-    if config.file is None or not _is_fetched(places, found):
+    if config.file is None or not any(s.name in found and found[s.name].source == "file" for s in places):
         return
     table = _table(Configuration.load(config.file, config.environ), config)
     for s in places:
@@ -32,12 +32,6 @@ def require_same_reading(config: ConnectionConfig, settings: type) -> None:
                 f"the configuration of {config.name} in {config.file} is not the one that was read",
                 hint="nothing was sent; open the connection again, or repeat the command",
             )
-
-
-def _is_fetched(places: Iterable[Setting], found: Mapping[str, Value]) -> bool:
-    """Whether a secret lies outside of file and environment, which were read as one."""
-    secrets = (found[s.name] for s in places if s.secret and s.name in found)
-    return any(v.source == "file" and not (isinstance(v.raw, dict) and set(v.raw) == {"env"}) for v in secrets)
 
 
 def _table(now: Configuration, config: ConnectionConfig) -> Mapping[str, Any] | None:

@@ -278,6 +278,7 @@ class Host:
         ``leftovers`` of the result names secrets that could not be deleted.
 
         :raises UnknownName: the file has no such connection.
+        :raises Busy: it is being synced or changed.
         """
         from connector_core.host.audit import requester
 

@@ -9,7 +9,7 @@ to be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,7 @@ class Setup:
     def remove(self, name: str, *, asked: Requester) -> SetupResult:
         """Take a connection out of the configuration, with its secrets; see `Host.remove`."""
         config = self.identified(self.configured(name))
-        with self.journaled(config, asked) as entry:
+        with self.journaled(config, asked, alone=True) as entry:
             before = self.file.remove(name, identity=config.identity)
             mark_removed(entry.db, entry.connection, rfc3339(self.context.clock.now()))
             entry.changes.append(SetupChange(setting="connection", before=name))
@@ -248,16 +248,23 @@ class Setup:
                 return label_after(db, name)
 
     @contextmanager
-    def entered(self, config: ConnectionConfig) -> Iterator[SetupEntry]:
-        """Open the state and have a row for a connection in it, if what is done inside succeeds."""
+    def entered(self, config: ConnectionConfig, *, alone: bool = False) -> Iterator[SetupEntry]:
+        """Open the state and have a row for a connection in it, if what is done inside succeeds.
+
+        :param alone: not while it is synced or changed by another process.
+        :raises Busy: it is.
+        """
         path = self.state(config.name)
-        with explained(path), closing(open_writer(path)) as db, transaction(db):
+        with explained(path), closing(open_writer(path)) as db, ExitStack() as held:
+            if alone:
+                held.enter_context(exclusive(path, db, config.ref, self.context.clock))
+            held.enter_context(transaction(db))
             yield SetupEntry(db=db, connection=connection_id(db, config.ref))
 
     @contextmanager
-    def journaled(self, config: ConnectionConfig, asked: Requester) -> Iterator[SetupEntry]:
+    def journaled(self, config: ConnectionConfig, asked: Requester, *, alone: bool = False) -> Iterator[SetupEntry]:
         """The same; ``changes`` of what it gives are written into the journal."""
-        with self.entered(config) as entry:
+        with self.entered(config, alone=alone) as entry:
             yield entry
             for change in entry.changes:
                 note_setup(entry.db, entry.connection, change, asked, self.context.clock)

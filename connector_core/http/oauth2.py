@@ -144,7 +144,10 @@ class _Endpoint:
 
 
 class _KeptRefreshToken:
-    """The refresh token in the vault, with a digest of the configured one that it descends from."""
+    """The refresh token in the vault, under a digest of the configured one that it descends from.
+
+    Each has a place of its own: trying another configured one leaves what the first has become.
+    """
 
     _NAME = "oauth2_refresh"
 
@@ -154,15 +157,23 @@ class _KeptRefreshToken:
         self._origin = hashlib.sha256(self._configured.encode()).hexdigest()
 
     def read(self) -> str:
-        try:
-            kept = json.loads(self._vault.get(self._NAME) or "{}")
-            token = kept.get("token") if kept.get("origin") == self._origin else None
-        except (ValueError, AttributeError):
-            token = None
-        return token if isinstance(token, str) else self._configured
+        earlier = self._NAME  # one place, whatever is configured
+        return self._read(self._place) or self._read(earlier) or self._configured
 
     def keep(self, token: str) -> None:
-        self._vault.put(self._NAME, json.dumps({"origin": self._origin, "token": token}))
+        self._vault.put(self._place, json.dumps({"origin": self._origin, "token": token}))
+
+    @property
+    def _place(self) -> str:
+        return f"{self._NAME}/{self._origin[:16]}"
+
+    def _read(self, name: str) -> str | None:
+        try:
+            kept = json.loads(self._vault.get(name) or "{}")
+            token = kept.get("token") if kept.get("origin") == self._origin else None
+        except (ValueError, AttributeError):
+            return None
+        return token if isinstance(token, str) else None
 
 
 if TYPE_CHECKING:

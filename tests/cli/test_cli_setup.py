@@ -426,8 +426,8 @@ def test_no_rename_onto_another_history(configured: Home) -> None:
     assert config_of(configured).read_bytes() == before
 
 
-def test_no_rename_while_it_is_synced(configured: Home) -> None:
-    """The one who syncs would write under a name that is gone."""
+def test_no_rename_or_removal_while_it_is_synced(configured: Home) -> None:
+    """What is under way would go on under a name that is gone, or for a connection that is."""
     door = Door()
     with workspace(3, around=door) as there:
         assert configured("configure", "whimsical", f"base_url={there.url}").code == 0
@@ -437,6 +437,7 @@ def test_no_rename_while_it_is_synced(configured: Home) -> None:
             assert door.knocked.wait(60)
             assert label(configured) == "syncing"
             assert configured("rename", "whimsical", "design").code == 7
+            assert configured("remove", "whimsical", "--yes").code == 7
             door.opened.set()
             run.communicate(timeout=60)
         assert run.returncode == 0

@@ -101,6 +101,26 @@ def test_what_is_changed_besides_does_not_matter(host: Host, tmp_path: Path) -> 
     assert long_open.identity == other.connection("design").identity
 
 
+def test_a_token_of_the_environment_goes_with_what_the_file_says(
+    tmp_path: Path, there: ServedWorkspace, listener: TokenListener
+) -> None:
+    """The file refers to a variable: with another address, or without the connection, nothing is sent."""
+    (tmp_path / "c.toml").touch(0o600)
+    (tmp_path / "c.toml").write_text(f'[connections.whimsical]\nbase_url = "{there.url}"\ntoken = {{ env = "T" }}\n')
+    host = Host(tmp_path / "s.db", configuration=Configuration.load(tmp_path / "c.toml", {"T": TOKEN}))
+    long_open = host.connection("whimsical")
+    long_open.sync()
+    listener.tokens.clear()
+    for act in (
+        lambda: host.configure("whimsical", {"base_url": "https://other.example"}),
+        lambda: host.remove("whimsical"),
+    ):
+        act()
+        with pytest.raises(ConfigurationChanged):
+            long_open.sync()
+    assert listener.tokens == []
+
+
 def test_a_connection_that_was_removed_is_not_reached_any_more(
     host: Host, tmp_path: Path, there: ServedWorkspace, listener: TokenListener
 ) -> None:
@@ -117,10 +137,11 @@ def test_a_connection_that_was_removed_is_not_reached_any_more(
 
 
 def test_what_the_environment_says_is_of_one_reading(tmp_path: Path, there: ServedWorkspace) -> None:
-    """Without a secret that has to be fetched, the file is not read again, and may be broken meanwhile."""
+    """Without an address or a secret of the file, it is not read again, and may be broken meanwhile."""
     (tmp_path / "c.toml").touch(0o600)
-    (tmp_path / "c.toml").write_text(f'[connections.whimsical]\nbase_url = "{there.url}"\ntoken = {{ env = "T" }}\n')
-    host = Host(tmp_path / "s.db", configuration=Configuration.load(tmp_path / "c.toml", {"T": TOKEN}))
+    (tmp_path / "c.toml").write_text("[connections.whimsical]\npage_size = 50\n")
+    environ = {"CONNECTOR_CORE_WHIMSICAL_TOKEN": TOKEN, "CONNECTOR_CORE_WHIMSICAL_BASE_URL": there.url}
+    host = Host(tmp_path / "s.db", configuration=Configuration.load(tmp_path / "c.toml", environ))
     (tmp_path / "c.toml").write_text("[[[")
     assert host.connection("whimsical").sync().sync.status == "complete"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -268,6 +270,28 @@ def test_another_refresh_token_in_the_settings_takes_the_place_of_what_is_kept(t
             served.get(served.refreshing(vault, "pasted-wrongly"))
 
 
+def test_a_try_with_another_refresh_token_leaves_what_the_first_has_become(tmp_path: Path) -> None:
+    """Both rotate: after the other was tried, the configured one goes on with what the vault keeps for it."""
+    vault = FileVault(tmp_path / "vault")
+    with application() as served:
+        served.get(served.refreshing(vault))
+        rotated, served.app.refresh_token = served.app.refresh_token, "tried"
+        served.get(served.refreshing(vault, "tried"))
+        served.app.refresh_token = rotated
+        assert served.get(served.refreshing(vault)) == 200
+
+
+def test_a_refresh_token_that_an_earlier_version_kept_goes_on(tmp_path: Path) -> None:
+    """It had one place for whatever was configured; it is read as long as it descends from what is configured."""
+    vault = FileVault(tmp_path / "vault")
+    with application() as served:
+        served.app.refresh_token = "kept-earlier"
+        origin = sha256(REFRESH.encode()).hexdigest()
+        vault.put("oauth2_refresh", json.dumps({"origin": origin, "token": "kept-earlier"}))
+        assert served.get(served.refreshing(vault)) == 200
+        assert served.get(served.refreshing(vault)) == 200
+
+
 def test_a_refresh_token_that_another_process_used_first_is_no_failure(tmp_path: Path) -> None:
     """Where two processes renew at once, the later one takes the refresh token that the earlier one kept."""
 
@@ -287,9 +311,11 @@ def test_a_refresh_token_that_another_process_used_first_is_no_failure(tmp_path:
 
 def test_a_vault_that_holds_something_else_is_no_failure(tmp_path: Path) -> None:
     """What cannot be read as a kept refresh token is passed over for the configured one."""
-    vault = FileVault(tmp_path / "vault")
-    for kept in ("nonsense", "[1]", '{"origin": 1}', '{"origin": null, "token": "x"}'):
-        vault.put("oauth2_refresh", kept)
+    place = f"oauth2_refresh/{sha256(REFRESH.encode()).hexdigest()[:16]}"
+    for number, kept in enumerate(("nonsense", "[1]", '{"origin": 1}', '{"origin": null, "token": "x"}')):
+        vault = FileVault(tmp_path / f"vault-{number}")
+        for name in ("oauth2_refresh", place):
+            vault.put(name, kept)
         with application() as served:
             assert served.get(served.refreshing(vault)) == 200
 
