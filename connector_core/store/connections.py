@@ -200,7 +200,7 @@ def head(db: sqlite3.Connection, connection: int) -> int | None:
     return event
 
 
-_DEFINED = ("name", "description", "privileged", "exclusive", "paid", "expands")
+_DEFINED = ("name", "description", "privileged", "exclusive", "paid", "expands", "on_revoke")
 ENTITLEMENT_COLUMNS = ", ".join(_DEFINED)
 """What is kept of an entitlement, its key apart: fields of the class and columns alike."""
 

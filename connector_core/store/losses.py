@@ -50,7 +50,7 @@ class LossTable:
 
     def find(self) -> None:
         """Work the table out."""
-        names = {**self._names, "since": self._since()}
+        names = {**self._names, "since": self._since(), "now": rfc3339(self._clock.now())}
         for statement in _FIND:
             self._db.execute(statement, names)
         renamed = [row[:3] for row in self._db.execute(_OTHER_LOGINS, names) if not is_same(*row[2:])]
@@ -61,6 +61,7 @@ class LossTable:
         which = f"NOT EXISTS ({_NAMED})" if accepted else "1"
         kinds = self._db.execute(f"SELECT kind, count(*) FROM temp.lost l WHERE {which} GROUP BY kind", self._names)
         losses = {**dict(kinds), **self._there()}
+        losses["enabled"] += self._db.execute(_ENABLED_BEFORE, self._names).fetchone()[0]
         return Losses(**losses, moved=self._moved(which) if losses.get("unseen") else 0)
 
     def earlier(self) -> Losses:
@@ -120,7 +121,13 @@ _NAMED = (
     "= (l.kind, l.type, l.id, l.entitlement, l.login)"
 )
 _REMEMBER = """
-INSERT OR REPLACE INTO losses SELECT :connection, l.kind, l.type, l.id, l.entitlement, :now FROM temp.lost l
+INSERT OR REPLACE INTO losses (connection, kind, type, id, entitlement, at, login)
+SELECT :connection, l.kind, l.type, l.id, l.entitlement, :now, CASE WHEN l.kind = 'renamed' THEN coalesce(
+    (SELECT e.login FROM losses e WHERE e.connection = :connection AND e.kind = l.kind AND e.type = l.type
+        AND e.id = l.id),
+    (SELECT r.login FROM current_resources r WHERE r.connection = :connection AND r.type = l.type AND r.id = l.id), '')
+    ELSE '' END
+FROM temp.lost l
 WHERE NOT (l.kind = 'unseen' AND EXISTS (SELECT 1 FROM temp.unseen u WHERE u.type = l.type AND u.id = l.id))
 """
 # What is lost still, and not by this sync.
@@ -144,7 +151,7 @@ AND CASE e.kind
         AND n.entitlement = e.entitlement
         UNION ALL SELECT 1 FROM temp.seen k JOIN staged s ON s.seq = k.seq JOIN json_each(s.held) h
         WHERE k.type = e.type AND k.id = e.id AND h.value = e.entitlement)
-    ELSE r.id IS NOT NULL END
+    ELSE r.id IS NOT NULL AND name_key(r.login) IS NOT name_key(e.login) END
 GROUP BY e.kind
 """
 _THERE = f"""
@@ -153,19 +160,35 @@ SELECT (SELECT count(*) FROM current_resources r {_ACCOUNT.format("r")} WHERE r.
         AND r.status = 'enabled') AS enabled,
     (SELECT count(*) FROM grants WHERE connection = :connection) AS grants
 """
+# Accounts that are lost as disabled, and were enabled when the 24 hours began, but not in the picture.
+_ENABLED_BEFORE = f"SELECT count(*) FROM temp.lost l {_RESOURCE} WHERE l.kind = 'disabled' AND r.status <> 'enabled'"
+# A first sync took nothing away: before it there was nothing.
 _BEFORE = """
 SELECT there FROM sync_runs WHERE connection = :connection AND event IS NOT NULL AND there IS NOT NULL
-AND finished > :since ORDER BY id LIMIT 1
+AND finished > :since AND json_extract(there, '$.accounts') + json_extract(there, '$.grants') > 0 ORDER BY id LIMIT 1
 """
-# An application may go on listing what an operation has ended, for a while.
-_WANTED = """
-EXISTS (SELECT 1 FROM journal j WHERE j.connection = :connection AND j.type = {0} AND j.account = {1}
-    AND j.kind IN ({2}) AND j.state IN ('done', 'unknown') AND j.outcome IS NOT 'unchanged' AND j.created > :since)
+# What an operation asked for is no loss, and nothing more: an application may go on listing for a while what it ended,
+# or carry out later what it accepted.
+_ASKED_FOR = """
+EXISTS (SELECT 1 FROM journal j LEFT JOIN known_entitlements e ON e.connection = j.connection
+    AND (e.type, e.resource_id, e.slug) = (j.resource_type, j.role, j.entitlement)
+    LEFT JOIN staged_entitlements d ON d.sync = :sync AND d.entitlement = e.id
+    WHERE j.connection = :connection AND j.type = {type} AND j.account = {id}
+    AND j.state IN ('done', 'unknown') AND j.outcome IS NOT 'unchanged'
+    AND coalesce(j.finished, :now) > :since AND ({what}))
 """
-_UPDATED = "'update_account'"
-_DELETED = "'delete_account'"
-_DISABLED = "'delete_account', 'disable_account', 'revoke'"
-_GRANTED = "'delete_account', 'disable_account', 'revoke', 'grant', 'create_account'"
+_RENAMED = "j.kind = 'update_account'"
+_DELETED = "j.kind = 'delete_account'"
+_DISABLED = """
+j.kind IN ('delete_account', 'disable_account')
+OR j.kind = 'revoke' AND coalesce(d.on_revoke, e.on_revoke) = 'removes_account'
+"""
+# A grant ends by its revocation, with its account, or by another one of its exclusive group.
+_ENDED = f"""
+{_DISABLED} OR j.kind = 'revoke' AND e.id = g.entitlement
+OR j.kind IN ('grant', 'create_account') AND e.id <> g.entitlement AND e.exclusive = (
+    SELECT exclusive FROM known_entitlements WHERE id = g.entitlement)
+"""
 # Rows of accounts that differ from the picture; in a first sync there is none, and no row is looked at.
 _ALTERED = (
     f"FROM staged s {_ACCOUNT.format('s')} CROSS JOIN current_resources r ON r.connection = :connection "
@@ -175,8 +198,14 @@ _ALTERED = (
 )
 _OTHER_LOGINS = (
     f"SELECT s.type, s.id, coalesce(s.login, ''), r.login {_ALTERED} AND r.login IS NOT NULL "
-    f"AND r.login IS NOT s.login AND NOT {_WANTED.format('s.type', 's.id', _UPDATED)}"
+    f"AND r.login IS NOT s.login AND NOT {_ASKED_FOR.format(type='s.type', id='s.id', what=_RENAMED)}"
 )
+# Whether it was enabled within the 24 hours: that it became unknown or pending on the way makes it no smaller loss.
+_WAS_ENABLED = """
+r.status IS NOT 'disabled' AND (r.status = 'enabled' OR EXISTS (
+    SELECT 1 FROM resource_history h JOIN events v ON v.id = h.ended AND v.at > :since
+    WHERE h.connection = :connection AND h.type = r.type AND h.id = r.id AND h.status = 'enabled'))
+"""
 # What has ended, and what would end on resources that are not listed any more.
 _AT_RISK = """
 SELECT principal_type, principal_id, entitlement FROM temp.ending
@@ -194,9 +223,9 @@ _FIND = (
     "CREATE TEMP TABLE lost (kind TEXT, type TEXT, id TEXT, entitlement INTEGER, login TEXT, "
     "PRIMARY KEY (kind, type, id, entitlement)) WITHOUT ROWID",
     f"INSERT INTO temp.lost SELECT 'unseen', u.type, u.id, 0, '' FROM temp.leaving u {_ACCOUNT.format('u')} "
-    f"WHERE NOT {_WANTED.format('u.type', 'u.id', _DELETED)}",
+    f"WHERE NOT {_ASKED_FOR.format(type='u.type', id='u.id', what=_DELETED)}",
     f"INSERT INTO temp.lost SELECT 'disabled', s.type, s.id, 0, '' {_ALTERED} AND s.status = 'disabled' "
-    f"AND r.status = 'enabled' AND NOT {_WANTED.format('s.type', 's.id', _DISABLED)}",
+    f"AND {_WAS_ENABLED} AND NOT {_ASKED_FOR.format(type='s.type', id='s.id', what=_DISABLED)}",
     f"INSERT INTO temp.lost SELECT 'ended', g.*, '' FROM ({_AT_RISK}) g "
-    f"WHERE NOT {_WANTED.format('g.principal_type', 'g.principal_id', _GRANTED)}",
+    f"WHERE NOT {_ASKED_FOR.format(type='g.principal_type', id='g.principal_id', what=_ENDED)}",
 )

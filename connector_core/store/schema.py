@@ -483,6 +483,20 @@ def m016_plain_columns(db: Database) -> None:
     _run(db, _PLAIN_COLUMNS)
 
 
+_ASKED_FOR = """
+ALTER TABLE known_entitlements ADD COLUMN on_revoke TEXT NOT NULL DEFAULT 'nothing';
+ALTER TABLE staged_entitlements ADD COLUMN on_revoke TEXT NOT NULL DEFAULT 'nothing';
+-- that a renamed account had before; '' where it is of no account that was renamed
+ALTER TABLE losses ADD COLUMN login TEXT NOT NULL DEFAULT ''
+"""
+
+
+@_step
+def m017_asked_for(db: Database) -> None:
+    """What the guard compares with: what an operation asked for, and the login that may come back."""
+    _run(db, _ASKED_FOR)
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

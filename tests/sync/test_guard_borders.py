@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.sync import Script, editor, first, opened, picture, user, users, viewer
+from kit.sync import VIEWER, Script, editor, first, opened, picture, user, users, viewer
 
 from connector_core.clock import rfc3339
-from connector_core.model import Page, Resource, SyncReport
+from connector_core.model import Entitlement, EntitlementKey, Page, Resource, SyncReport
 from connector_core.store.connections import new_event
 from connector_core.store.losses import Losses
 from connector_core.sync.guard import Guard
@@ -93,6 +93,7 @@ def test_a_connection_moves_the_limits(limits: dict[str, Any], lost: int, there:
 # -- syncs ----------------------------------------------------------------------------------------------------------
 
 NAMES = [f"u{n}" for n in range(50)]
+EVERYTHING = Entitlement(resource=VIEWER.resource, slug="everything", name="Everything", on_revoke="removes_account")
 
 
 def sync(
@@ -104,7 +105,7 @@ def sync(
     accept: bool = False,
     **more: Any,
 ) -> SyncReport:
-    page = Page(resources=tuple(people), grants=roles, total=len(people))
+    page = Page(resources=tuple(people), grants=roles, total=len(people), entitlements=(EVERYTHING,))
     return Script({None: first("users"), ("users", 0): page}).connect(db, clock=clock, **more).sync(
         accept_removals=accept
     )  # fmt: skip
@@ -222,22 +223,72 @@ def test_what_operations_asked_for_is_no_loss(db: Path, clock: FakeClock) -> Non
     sync(db, clock, gone(0))
     ask(db, clock, "delete_account", NAMES[:20])
     assert sync(db, clock, gone(20)).sync.status == "complete"
-    ask(db, clock, "revoke", NAMES[20:40])
+    ask(db, clock, "revoke", NAMES[20:40], EVERYTHING.key)
     people = [user(n, status="disabled" if 20 <= i < 40 else "enabled") for i, n in enumerate(NAMES)][20:]
     assert sync(db, clock, people).sync.status == "complete"
     assert sync(db, clock, [user(n, status="disabled") for n in NAMES[20:]]).sync.status == "held"
 
 
-def ask(db: Path, clock: FakeClock, kind: str, names: list[str]) -> None:
+def test_an_operation_excuses_no_loss_that_it_did_not_ask_for(db: Path, clock: FakeClock) -> None:
+    """Whose viewer role was revoked here may lose that grant, and neither be disabled nor lose another role."""
+    both = (*(editor(n) for n in NAMES), *(viewer(n) for n in NAMES))
+    sync(db, clock, gone(0), both)
+    ask(db, clock, "revoke", NAMES[:25], VIEWER)
+    assert sync(db, clock, off(25), both).sync.status == "held"
+    report = sync(db, clock, gone(0), both[25:])
+    assert report.sync.status == "held" and "25 of 100 grants" in str(report.sync.reason)
+    assert sync(db, clock, gone(0), (*both[:50], *both[75:])).sync.status == "complete"
+    ask(db, clock, "grant", NAMES, VIEWER)
+    assert sync(db, clock, gone(0), both[75:]).sync.status == "complete"  # of one exclusive group
+
+
+def test_a_grant_made_here_excuses_no_other(db: Path, clock: FakeClock) -> None:
+    """What was granted within the day may be lost no more easily than anything else."""
+    sync(db, clock, gone(0), tuple(editor(n) for n in NAMES))
+    ask(db, clock, "grant", NAMES, EVERYTHING.key)
+    assert sync(db, clock, gone(0)).sync.status == "held"
+
+
+def ask(db: Path, clock: FakeClock, kind: str, names: list[str], what: EntitlementKey | None = None) -> None:
     """As the journal stands after these operations."""
     now = rfc3339(clock.now())
     with opened(db) as connection:
         for name in names:
             connection.execute(
                 "INSERT INTO journal (id, connection, kind, state, outcome, type, account, login, who, created, "
-                "finished, holder) VALUES (?, 1, ?, 'done', 'changed', 'user', ?, ?, 'me', ?, ?, '')",
-                (new_event(connection, 1, "operation"), kind, name, f"{name}@example.com", now, now),
-            )
+                "finished, holder, resource_type, role, entitlement) "
+                "VALUES (?, 1, ?, 'done', 'changed', 'user', ?, ?, 'me', ?, ?, '', ?, ?, ?)",
+                (
+                    new_event(connection, 1, "operation"), kind, name, f"{name}@example.com", now, now,
+                    *(what or (None, None, None)),
+                ),
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["unknown", "pending"])
+def test_disabled_in_two_steps_is_disabled(db: Path, clock: FakeClock, status: str) -> None:
+    """Accounts that were enabled within the day and are disabled now count, whatever they were in between."""
+    sync(db, clock, gone(0))
+    sync(db, clock, [user(n, status=status) for n in NAMES])
+    report = sync(db, clock, off(50))
+    assert report.sync.status == "held" and "50 of 50 enabled accounts are disabled now" in str(report.sync.reason)
+    clock.sleep(DAY + 1)
+    assert sync(db, clock, off(50)).sync.status == "complete"
+
+
+def test_who_was_renamed_back_has_come_back(db: Path, clock: FakeClock) -> None:
+    """Logins that were changed and changed back within the day do not count with those that are changed later."""
+    for people in (gone(0), renamed(9), gone(0)):
+        assert sync(db, clock, people).sync.status == "complete"
+    others = [user(n, login=f"{n}@{'new' if i > 46 else 'example'}.com") for i, n in enumerate(NAMES)]
+    assert sync(db, clock, others).sync.status == "complete"
+
+
+def test_the_share_is_one_of_what_was_there_before_the_day(db: Path, clock: FakeClock) -> None:
+    """Of 50 accounts 10 may leave in two syncs, also where the first sync ever was on the same day."""
+    for people in (gone(0), gone(9), gone(10)):
+        assert sync(db, clock, people).sync.status == "complete"
+    assert sync(db, clock, gone(11)).sync.status == "held"
 
 
 def test_a_connections_own_limits_are_in_force(db: Path, clock: FakeClock) -> None:
