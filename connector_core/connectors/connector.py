@@ -183,7 +183,7 @@ def failure(name: str, hook: str, error: BaseException) -> PluginError:
     where = place(error)
     failed = PluginError(
         f"the plugin {name} failed in {hook}: {error_text(error)}" + (f" ({where})" if where else ""),
-        hint="connector-core logs --level debug shows the traceback" if where else None,
+        hint="connector-core logs CONNECTION --level debug shows the traceback" if where else None,
     )
     failed.trace = trace(error)
     return failed

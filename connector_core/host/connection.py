@@ -29,7 +29,7 @@ from connector_core.model import (
     SyncReport,
 )
 from connector_core.names import checked_address
-from connector_core.provision.options import ChangeOptions
+from connector_core.provision.options import ChangeOptions, require_known
 
 if TYPE_CHECKING:
     from connector_core.connectors.session import BeforeWrite, Session
@@ -251,6 +251,7 @@ class Connection(Record):
         self, kind: OperationKind, terms: ChangeOptions, user: str | None = None, role: str | None = None
     ) -> Iterator[None]:
         """Write what a guard refused into the journal, where the engine did not get so far as to do it."""
+        require_known(terms)
         try:
             yield
         except GuardRefused as error:

@@ -24,3 +24,13 @@ class ChangeOptions(TypedDict, total=False):
     on_planned: Callable[[Operation], None] | None
     include_protected: bool
     dry_run: bool
+
+
+def require_known(terms: ChangeOptions) -> None:
+    """Refuse a misspelt keyword: what it was meant to say would be lost without a word.
+
+    :raises TypeError: naming it, as Python does for any other function.
+    """
+    unknown = sorted(terms.keys() - ChangeOptions.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")

@@ -392,3 +392,13 @@ def test_a_secret_given_by_a_caller_shows_nowhere(own: Callable[..., Host], tmp_
     connection.sync()
     assert "s3cr3t" not in f"{connection!r} {connection.config!r}"
     assert not any(b"s3cr3t" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_misspelt_keyword_is_an_error_and_changes_nothing(tmp_path: Path) -> None:
+    """``resaon=`` would lose the reason, and ``dry_rum=`` would write: both are a TypeError that names the word."""
+    with Host(tmp_path / "state.db") as host:
+        sandbox = host.connection("whimsical-sandbox")
+        for misspelt in ("resaon", "dry_rum"):
+            with pytest.raises(TypeError, match=misspelt):
+                sandbox.grant("editor", "lars.virtanen@example.com", **{misspelt: True})  # type: ignore[arg-type]
+    assert not (tmp_path / "state.db").exists()
