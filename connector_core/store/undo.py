@@ -39,10 +39,12 @@ class LaterChange:
     altered: bool = False
 
 
-# What shows for the first time only then, of an account that could not be seen before (W14), is no change of it.
+# What shows for the first time only then, of an account that could not be seen before (W14), is no change of it; nor is
+# a status that could not be read for a while.
 _SHOWS_NOW = (
-    "(c.before = 'pending' OR c.kind = 'added' AND EXISTS (SELECT 1 FROM change_log x "
-    "WHERE x.connection = c.connection AND x.event = c.event AND x.type = c.type AND x.resource_id = c.resource_id "
+    "(c.what = 'status' AND (c.before IN ('pending', 'unknown') OR c.after = 'unknown') "
+    "OR c.kind = 'added' AND EXISTS (SELECT 1 FROM change_log x WHERE x.connection = c.connection "
+    "AND x.event = c.event AND x.type = c.type AND x.resource_id = c.resource_id "
     "AND (x.what = 'account' OR x.what = 'status' AND x.before = 'pending')))"
 )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
 from kit.plan import connect, csv_of, login, office
+from kit.provision import reply, scene
 from kit.served import ServedWorkspace, served
 
 from connector_core.host.connection import Connection
@@ -87,6 +89,39 @@ def test_an_account_whose_status_was_changed_since_is_not_removed(tmp_path: Path
         undo = connection.plan()
         assert undo.steps == ()
         assert ZOE in undo.warnings[0]
+
+
+def test_signing_in_is_no_later_decision(tmp_path: Path) -> None:
+    """Created by the plan, invited, and listed once the person signed in: the undo removes the account."""
+    with office(STAFF, pending_hidden=True) as here:
+        connection = connect(here, tmp_path)
+        for name in STAFF:
+            here.workspace.log_in(here.id(name))
+        applied(connection, tmp_path, {ZOE: "viewer"})
+        connection.sync()
+        here.workspace.log_in(here.id(ZOE))
+        assert [(step.user, step.kind) for step in connection.plan().steps] == [(ZOE, "delete_account")]
+
+
+def test_a_status_that_could_not_be_read_for_a_while_is_no_later_decision(tmp_path: Path) -> None:
+    """Without `active` in the reply to the creation the status is unknown, and known by the next sync."""
+
+    def without_active(
+        status: int, headers: list[tuple[str, str]], body: Any
+    ) -> tuple[int, list[tuple[str, str]], Any]:
+        for user in body.get("Resources", [body]):
+            user.pop("active", None)
+        return status, headers, body
+
+    with scene(tmp_path, dict.fromkeys(STAFF, True)) as here:
+        connection = here.connection
+        plan = connection.plan(csv_of(tmp_path, {ZOE: "viewer"}))
+        here.faults.on("POST", reply(without_active))
+        here.faults.on("GET", reply(without_active))
+        assert connection.apply(plan).count("changed") == 1
+        assert {row.status for row in connection.access() if row.user == ZOE} == {"unknown"}
+        here.faults.rules.clear()
+        assert [(step.user, step.kind) for step in connection.plan().steps] == [(ZOE, "delete_account")]
 
 
 def test_an_undo_brings_none_back_of_whom_the_history_was_pruned(tmp_path: Path) -> None:
