@@ -137,7 +137,7 @@ class Form:
         if self.asks:
             text = _prompt(f"{setting.name} ({setting.help}; it is not shown)", hide_input=True)
         else:
-            text = sys.stdin.read(_LONGEST_SECRET + 1) if sys.stdin is not None else ""
+            text = _piped(setting)
         if len(text) > _LONGEST_SECRET:
             raise ConfigurationError(f"{setting.name} is longer than {_LONGEST_SECRET:,} characters: no secret is")
         if not text.strip():
@@ -246,6 +246,16 @@ def values_of(pairs: tuple[str, ...], settings: tuple[Setting, ...], words: tupl
         except ValueError as error:
             raise UsageError(f"{key}: {error}") from None
     return values
+
+
+def _piped(setting: Setting) -> str:
+    """Standard input, as far as a secret is long. Whatever the locale says: a file of a secret is UTF-8, too."""
+    try:
+        return sys.stdin.buffer.read(4 * _LONGEST_SECRET + 1).decode("utf-8-sig") if sys.stdin is not None else ""
+    except UnicodeDecodeError:  # its words would quote a byte of the secret
+        raise ConfigurationError(
+            f"{setting.name} on standard input is not text in UTF-8", hint="save it as UTF-8, or paste it again"
+        ) from None
 
 
 def _prompt(label: str, **how: Any) -> str:

@@ -40,12 +40,14 @@ class ConfigFile:
     ) -> None:
         """Write ``[connections.NAME]`` with settings and reserved words, and ``[apps."APP"]`` where it is not there.
 
-        :raises UsageError: there is a connection of that name.
+        :raises UsageError: there is a connection of that name, or such an app, which says itself what ``of_app`` says.
         """
 
         def change(document: TOMLDocument) -> None:
             if app is not None and app not in (apps := _tables(document, "apps")):
                 apps[app] = _table(of_app or {})
+            elif app is not None and of_app:
+                raise said_already(app)
             tables = _tables(document, "connections")
             if name in tables:
                 raise UsageError(f"{self.path} has a connection {name!r} already", hint="name another one with --name")
@@ -176,6 +178,14 @@ class ConfigFile:
 
         mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o600
         write_private(self.path, text, mode=mode, look=look)
+
+
+def said_already(app: str) -> UsageError:
+    """Owner and managed of a connection are given, and its app says them."""
+    return UsageError(
+        f"the app {app!r} is there already, and says itself who owns it",
+        hint="leave --owner, --managed and --unmanaged out; `connector-core configure` changes them",
+    )
 
 
 class _Overtaken(Exception):

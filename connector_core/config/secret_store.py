@@ -8,10 +8,12 @@ current then, or none.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
@@ -78,11 +80,11 @@ class SecretStore:
         if not isinstance(reference, dict) or len(reference) != 1:
             return None
         way, name = next(iter(reference.items()))
-        if not isinstance(name, str) or way not in ("keyring", "file") or self.is_referred_to(name):
+        if not isinstance(name, str) or way not in ("keyring", "file") or self.is_referred_to(reference):
             return None
         if way == "keyring":
             return self._forget_entry(name, connection)
-        return self._forget_file(Path(name))
+        return self._forget_file(self._located(name))
 
     def _forget_entry(self, name: str, connection: str) -> Leftover | None:
         ours = _OURS.fullmatch(name)
@@ -91,31 +93,67 @@ class SecretStore:
         place = f"{name!r} of {SERVICE} in the keyring"
         if ours is not None and ours[1] != self._mark:
             return Leftover(place=place, reason="it was kept for another configuration file", failed=False)
+        if (doubt := self.doubt()) is not None:
+            return Leftover(place=place, reason=doubt, failed=False)
         reason = _from_keyring(name)
         return None if reason is None else Leftover(place=place, reason=reason, failed=True)
 
     def _forget_file(self, path: Path) -> Leftover | None:
-        if path.parent != self._folder:
+        if path.parent.resolve() != self._folder.resolve():
             if _OURS.fullmatch(path.name) and path.exists():
                 return Leftover(place=str(path), reason="it was kept for another configuration file", failed=False)
             return None
+        if path.exists() and (doubt := self.doubt()) is not None:
+            return Leftover(place=str(path), reason=doubt, failed=False)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             return Leftover(place=str(path), reason=what_is_wrong(error), failed=True)
         return None
 
-    def is_referred_to(self, name: str) -> bool:
-        """Whether a configuration file of this folder still says that name, in whatever connection."""
+    def is_referred_to(self, reference: Json) -> bool:
+        """Whether a configuration file of this folder still says that, in whatever connection, however it is spelled.
+
+        :param reference: where a secret lies, or an identity.
+        """
+        said = self._resolved(reference)
+        tables = (table for _, tables in self._neighbours() for table in tables or ())
+        return any(self._resolved(value) == said for table in tables for value in table.values())
+
+    def doubt(self) -> str | None:
+        """Why something may be referred to though `is_referred_to` says no, in words; None where there is no doubt."""
+        unread = [str(path) for path, tables in self._neighbours() if tables is None]
+        return f"{unread[0]} cannot be read, and may refer to it" if unread else None
+
+    def _neighbours(self) -> Iterator[tuple[Path, list[Mapping[str, Any]] | None]]:
+        """The configuration files of this folder, each with its connections; None where it cannot be read."""
         import tomllib
 
-        for path in {self._path, *self._path.parent.glob("*.toml")}:
-            with suppress(OSError, ValueError, RecursionError, AttributeError):
-                document = tomllib.loads(path.read_text("utf-8-sig"))
-                tables = [table for table in document.get("connections", {}).values() if isinstance(table, dict)]
-                if any(name in (v.values() if isinstance(v, dict) else (v,)) for t in tables for v in t.values()):
-                    return True
-        return False
+        for path in sorted({self._path, *self._path.parent.glob("*.toml")}):
+            if not path.is_file():
+                continue
+            try:
+                connections = tomllib.loads(path.read_text("utf-8-sig")).get("connections")
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, RecursionError):
+                yield path, None
+                continue
+            tables = connections.values() if isinstance(connections, dict) else ()
+            yield path, [table for table in tables if isinstance(table, dict)]
+
+    def _located(self, name: str) -> Path:
+        """Where a reference to a file leads, as `fetch` follows it."""
+        try:
+            return self._path.parent / Path(name).expanduser()
+        except RuntimeError:  # no home folder to put for ~
+            return self._path.parent / name
+
+    def _resolved(self, value: Any) -> Any:
+        """One spelling of a file for all; anything else as it is."""
+        if isinstance(value, dict) and isinstance(name := value.get("file"), str) and "\0" not in name:
+            return os.path.realpath(self._located(name))
+        return value
 
 
 def _to_keyring(name: str, secret: Secret, *, insist: bool) -> bool:

@@ -6,6 +6,7 @@
     connection.py    Connection: what can be asked of one account of an application
     setup.py         Host.configure, rename and remove; what a set-up did
     setup_entry.py   what a set-up changes, for the journal
+    setup_words.py   what a variable or an app says in place of a connection's table
     draft.py         Host.add: a new connection, tried before it is saved
     record.py        its half that reads the state alone
     answer_rows.py   answers of any size, read while they are gone through

@@ -59,7 +59,7 @@ class Audit:
 
     def _write(self, note: Callable[[sqlite3.Connection, int], T]) -> T:
         with explained(self.path), closing(open_writer(self.path)) as db, transaction(db):
-            return note(db, connection_id(db, self.config.ref))
+            return note(db, connection_id(db, self.config.ref, revives=False))
 
 
 def requester(who: str | None = None, reason: str | None = None) -> Requester:

@@ -8,10 +8,12 @@ from typing import Any
 from attrs import evolve, frozen
 
 from connector_core.config.configuration import ConnectionConfig
+from connector_core.config.file import said_already
 from connector_core.config.secret_store import StoredSecret
 from connector_core.connectors.vault import forget_vault
 from connector_core.errors import UsageError
 from connector_core.host.setup import Setup, SetupResult
+from connector_core.host.setup_words import refuse_sandbox_name
 from connector_core.model import Finding, Json, Secret
 from connector_core.store.connections import new_identity
 
@@ -29,11 +31,8 @@ class Words:
 
         :raises UsageError: they are given.
         """
-        if self.app in apps and (self.owner is not None or self.managed is not None):
-            raise UsageError(
-                f"the app {self.app!r} is there already, and says itself who owns it",
-                hint="leave --owner, --managed and --unmanaged out; `connector-core configure` changes them",
-            )
+        if self.app is not None and self.app in apps and (self.owner is not None or self.managed is not None):
+            raise said_already(self.app)
 
 
 @frozen(kw_only=True)
@@ -47,9 +46,10 @@ class Draft:
 
     @classmethod
     def begin(cls, setup: Setup, connector: str, name: str | None) -> Draft:
-        """:raises UsageError: there is a connection of that name."""
+        """:raises UsageError: there is a connection of that name, or it is kept for a sandbox."""
         setup.settings(connector)
         name = name or connector
+        refuse_sandbox_name(name)
         if name in setup.configuration.connections:
             raise UsageError(f"there is a connection {name!r} already", hint="name another one with --name")
         setup.configuration.names([connector, name])  # names that come out alike as variables

@@ -233,7 +233,11 @@ class Host:
         if any(finding.level == "error" for finding in findings):
             draft.discard()
             return draft.unsaved(findings)
-        result = draft.save(settings or {}, app=app, owner=owner, managed=managed, keyring=keyring)
+        try:
+            result = draft.save(settings or {}, app=app, owner=owner, managed=managed, keyring=keyring)
+        except BaseException:
+            draft.discard()
+            raise
         self.reload()
         return evolve(result, findings=findings)
 

@@ -16,19 +16,25 @@ from typing import Any
 from attrs import evolve, frozen
 
 from connector_core.clock import rfc3339
-from connector_core.config.configuration import Configuration, ConnectionConfig, resolve, variable
+from connector_core.config.configuration import Configuration, ConnectionConfig, resolve
 from connector_core.config.file import ConfigFile
 from connector_core.config.secret_store import Leftover, SecretStore, StoredSecret
 from connector_core.connectors.vault import forget_vault
-from connector_core.errors import ConfigurationError, StateError, UnknownName, UsageError
+from connector_core.errors import ConfigurationError, ConnectorCoreError, StateError, UnknownName, UsageError
 from connector_core.host.audit import Audit, SetupChange
 from connector_core.host.connection import Connection
 from connector_core.host.record import Context
-from connector_core.host.setup_entry import SetupEntry, differences
+from connector_core.host.setup_entry import SetupEntry, differences, differences_by_app
+from connector_core.host.setup_words import (
+    refuse_sandbox_name,
+    said_by_app,
+    variables_in_force,
+    variables_of_earlier,
+)
 from connector_core.model import Finding, Json, Secret
 from connector_core.settings import RESERVED, Setting, declared
 from connector_core.store.audit import note_setup
-from connector_core.store.companions import move_state
+from connector_core.store.companions import move_state, vault_file
 from connector_core.store.connections import (
     ConnectionRef,
     connection_id,
@@ -128,13 +134,17 @@ class Setup:
         with self.kept_if_saved(kept, name), self.journaled(config, asked) as entry:
             before = self.file.change(name, facts, identity=result.identity, app=_app_elsewhere(config))
             entry.changes += differences(config, before, facts, known)
-        self._note_for_app(config, entry.changes, asked)
+        warnings = (
+            *variables_in_force(name, changes, self.configuration.environ),
+            *self._note_by_app(name, changes, asked),
+        )
         replaced = [before.get(k) for k, v in facts.items() if k in known and known[k].secret and before.get(k) != v]
         places = {key: where.place for key, where in kept.items()}
-        return evolve(result, secrets=places, leftovers=self.forget(replaced, name))
+        return evolve(result, secrets=places, warnings=warnings, leftovers=self.forget(replaced, name))
 
     def rename(self, name: str, new: str, *, asked: Requester) -> SetupResult:
         """Give a connection another name; see `Host.rename`."""
+        refuse_sandbox_name(new)
         known = self.configuration.connections
         half_done = name not in known and new in known  # the last one died before the history went along
         config = self.config(new) if half_done else self.configured(name)
@@ -151,7 +161,8 @@ class Setup:
                 self.file.rename(name, new, config.connector, identity=identity)
         if path != later:
             move_state(path, later, identity)
-        warnings = self._variables_of(name, new, config.connector)
+        words = (*RESERVED, *self.settings(config.connector))
+        warnings = variables_of_earlier(name, new, words, self.configuration.environ)
         return SetupResult(connection=new, identity=identity, file=self.path, warnings=warnings)
 
     def remove(self, name: str, *, asked: Requester) -> SetupResult:
@@ -159,7 +170,8 @@ class Setup:
         config = self.identified(self.configured(name))
         with self.journaled(config, asked, alone=True) as entry:
             before = self.file.remove(name, identity=config.identity)
-            mark_removed(entry.db, entry.connection, rfc3339(self.context.clock.now()))
+            if not self._is_elsewhere(str(config.identity)):
+                mark_removed(entry.db, entry.connection, rfc3339(self.context.clock.now()))
             entry.changes.append(SetupChange(setting="connection", before=name))
         identity = str(config.identity)
         leftovers = self.forget([*before.values()], name) + self._forget_vault(name, identity)
@@ -290,31 +302,37 @@ class Setup:
             yield identity
             note_setup(db, connection, SetupChange(setting="name", before=ref.name, after=new), asked, clock)
 
-    def _note_for_app(self, config: ConnectionConfig, changes: Iterable[SetupChange], asked: Requester) -> None:
-        """What an app says changes for all its connections: each journal has it."""
-        of_app = [change for change in changes if change.setting in ("owner", "managed")]
-        for name, table in self.configuration.connections.items():
-            if of_app and config.app is not None and table.get("app") == config.app and name != config.name:
-                other = Audit(config=self.config(name), path=self.state(name), clock=self.context.clock)
-                other.setup(of_app, who=asked.who, reason=asked.reason)
+    def _note_by_app(self, name: str, changes: Mapping[str, Any], asked: Requester) -> Iterator[str]:
+        """What an app says changes for all its connections: each journal has it. Yields what needs a person.
+
+        The file is changed already: one that is broken hinders no other.
+        """
+        now = Configuration.load(self.path, self.configuration.environ)
+        for other, words in said_by_app(now, name, changes):
+            try:
+                later = now.connection(other, self.context.plugins.names())
+                found = differences_by_app(self.config(other), later, words)
+                journal = Audit(config=later, path=self.state(other), clock=self.context.clock)
+                journal.setup(found, who=asked.who, reason=asked.reason)
+            except ConnectorCoreError as error:
+                yield f"the journal of {other} does not have what {name} changed for its app: {error.message}"
+            else:
+                yield from (f"{c.setting} of {other} is {c.after} by its app, and was {c.before}" for c in found)
+
+    def _is_elsewhere(self, identity: str) -> bool:
+        """Whether a copy of the configuration has the connection, or may have it."""
+        return self.store.is_referred_to(identity) or self.store.doubt() is not None
 
     def _forget_vault(self, name: str, identity: str) -> tuple[Leftover, ...]:
         if self.store.is_referred_to(identity):  # by a copy of the configuration
             return ()
+        if (doubt := self.store.doubt()) is not None and vault_file(self.state(name), identity).exists():
+            return (Leftover(place=f"the vault of {name}", reason=doubt, failed=False),)
         try:
             forget_vault(self.state(name), identity)
         except StateError as error:
             return (Leftover(place=f"the vault of {name}", reason=error.message, failed=True),)
         return ()
-
-    def _variables_of(self, name: str, new: str, connector: str) -> tuple[str, ...]:
-        """Variables that named the connection as it was called before: they say nothing about it any more."""
-        names = [*RESERVED, *self.settings(connector)]
-        return tuple(
-            f"the environment variable {variable(name, word)} is set for {name}: {new} reads {variable(new, word)}"
-            for word in names
-            if variable(name, word) in self.configuration.environ
-        )
 
 
 def _settings(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -34,6 +34,14 @@ def differences(
             yield SetupChange(setting=key)
         elif earlier.get(key) != value:
             yield SetupChange(setting=key, before=_text(earlier.get(key)), after=_text(value))
+
+
+def differences_by_app(
+    before: ConnectionConfig, now: ConnectionConfig, words: Iterable[str]
+) -> tuple[SetupChange, ...]:  # fmt: skip
+    """Return what its app says otherwise by now than it, or the connection itself, did before."""
+    pairs = ((word, getattr(before, word), getattr(now, word)) for word in words)
+    return tuple(SetupChange(setting=w, before=_text(b), after=_text(a)) for w, b, a in pairs if a != b)
 
 
 def _text(value: Any) -> str | None:

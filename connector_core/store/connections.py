@@ -34,9 +34,14 @@ def new_identity() -> str:
     return secrets.token_hex(16)
 
 
-def connection_id(db: sqlite3.Connection, ref: ConnectionRef) -> int:
-    """Return the row number of a connection; make its row where there is none, and bring its label up to date."""
+def connection_id(db: sqlite3.Connection, ref: ConnectionRef, *, revives: bool = True) -> int:
+    """Return the row number of a connection; make its row where there is none, and bring its label up to date.
+
+    :param revives: a connection that was removed is in use again.
+    """
     row = find_connection(db, ref)
+    if row is not None and row["removed"] is not None and not revives:
+        return int(row["id"])
     if row is None or _is_outdated(db, row, ref):
         with _atomic(db):
             return _entered(db, ref)

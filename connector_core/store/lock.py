@@ -27,7 +27,7 @@ def exclusive(path: Path, db: sqlite3.Connection, ref: ConnectionRef, clock: Clo
     :raises Busy: another process holds it; the message names it.
     :raises StateError: it cannot be held.
     """
-    connection = connection_id(db, ref)
+    connection = connection_id(db, ref, revives=False)
     row = db.execute("SELECT identity FROM connections WHERE id = ?", (connection,)).fetchone()
     lock = _lock(path, row["identity"])
     try:

@@ -278,6 +278,17 @@ def test_what_cannot_be_saved_is_said(home: Home, arguments: Any, stdin: str, co
     assert secrets_of(home) == []
 
 
+def test_a_secret_that_is_not_utf_8_is_an_error_and_not_quoted(home: Home) -> None:
+    """Whatever the locale: nothing is kept, and no byte of it shown."""
+    for locale in ("C.UTF-8", "C"):
+        done = subprocess.run(
+            [*PROGRAM, "add", "whimsical", "--no-check"], env=home.environ | {"LC_ALL": locale}, cwd=home.folder,
+            input="t\xf6ken".encode("latin-1"), capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, b"not text in UTF-8" in done.stderr, b"ken\n" in done.stderr) == (3, True, False)
+    assert secrets_of(home) == []
+
+
 def test_a_refused_token_is_not_saved_by_a_script(home: Home) -> None:
     """Exit 4, the finding and its hint; --no-check saves it all the same."""
     with workspace(1) as there:

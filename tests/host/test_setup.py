@@ -18,8 +18,9 @@ from kit.served import TOKEN, ServedWorkspace
 from connector_core import Host, NoPicture, UnknownName, UsageError
 from connector_core.config.configuration import Configuration
 from connector_core.config.file import ConfigFile
-from connector_core.connectors.vault import FileVault
-from connector_core.errors import ConfigurationChanged, ConfigurationError
+from connector_core.connectors.vault import ConnectionVault, FileVault
+from connector_core.errors import ConfigurationChanged, ConfigurationError, GuardRefused
+from connector_core.host.draft import Draft
 from connector_core.store.companions import vault_file
 
 
@@ -206,6 +207,91 @@ def test_a_secret_that_another_connection_refers_to_stays(
     assert [leftover.failed for leftover in left] == ([False] if keyring else [])
 
 
+@pytest.mark.parametrize("act", ["remove", "configure"])
+@pytest.mark.parametrize("spelling", ["~/c/secrets/{}", "secrets/{}", "{}/../secrets/{}"])
+def test_a_file_of_a_secret_is_the_same_in_every_spelling(
+    there: ServedWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str, act: str
+) -> None:
+    """Another connection refers to it by ``~``, from the folder or by way of ``..``: it stays."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    host = at(tmp_path / "c")
+    add(host, there, keyring=False)
+    (secret,) = (tmp_path / "c" / "secrets").iterdir()
+    said = spelling.format(*[secret.parent] * (spelling.count("{}") - 1), secret.name)
+    facts = {"connector": "whimsical", "base_url": there.url, "token": {"file": said}}
+    ConfigFile(tmp_path / "c" / "c.toml").add_connection("x", facts)
+    if act == "remove":
+        host.remove("whimsical")
+    else:
+        host.configure("whimsical", {"token": TOKEN}, keyring=False)
+    assert at(tmp_path / "c").connection("x").sync().sync.status == "complete"
+    at(tmp_path / "c").remove("x")
+    assert not secret.exists()
+
+
+@pytest.mark.parametrize("keyring", [True, False])
+def test_what_a_broken_configuration_may_refer_to_stays(
+    host: Host, there: ServedWorkspace, ring: MemoryKeyring, tmp_path: Path, keyring: bool
+) -> None:
+    """A copy that is being edited cannot be read: the secret and what was rotated stay, and that is said."""
+    identity = add(host, there, keyring=keyring).identity
+    FileVault(vault_file(tmp_path / "state.db", identity)).put("refresh", "rotated")
+    copy, text = tmp_path / "copy.toml", (tmp_path / "c.toml").read_text()
+    copy.touch(0o600)
+    copy.write_text(text + "\n[connections.half\n")
+    left = host.remove("whimsical").leftovers
+    assert [(leftover.failed, "copy.toml cannot be read" in str(leftover)) for leftover in left] == [(False, True)] * 2
+    copy.write_text(text)
+    assert at(tmp_path, "copy.toml").connection("whimsical").sync().sync.status == "complete"
+
+
+def test_what_rotates_is_kept_for_a_connection_that_a_copy_was_rid_of(
+    host: Host, there: ServedWorkspace, tmp_path: Path
+) -> None:
+    """Removed in a copy of the configuration: the original goes on, and keeps what the application hands out."""
+    add(host, there, keyring=False)
+    (tmp_path / "copy.toml").touch(0o600)
+    (tmp_path / "copy.toml").write_text((tmp_path / "c.toml").read_text())
+    at(tmp_path, "copy.toml").remove("whimsical")
+    vault = ConnectionVault(tmp_path / "state.db", host.connection("whimsical").config.ref)
+    vault.put("refresh", "rotated")
+    assert vault.get("refresh") == "rotated"
+
+
+def test_an_add_that_cannot_be_saved_leaves_no_rotated_credentials(
+    host: Host, there: ServedWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What trying it left in the vault goes with it."""
+    with using(ForgetfulKeyring()), pytest.raises(ConfigurationError):
+        real = Draft.check
+
+        def rotating(draft: Draft, *settings: Any, **how: Any) -> Any:
+            FileVault(vault_file(tmp_path / "state.db", draft.identity)).put("refresh", "rotated")
+            return real(draft, *settings, **how)
+
+        monkeypatch.setattr(Draft, "check", rotating)
+        add(host, there, keyring=True)
+    assert [*tmp_path.glob("*.vault*")] == []
+
+
+@pytest.mark.parametrize("act", ["grant", "prune"])
+def test_what_is_refused_brings_no_removed_connection_back(
+    host: Host, there: ServedWorkspace, tmp_path: Path, act: str
+) -> None:
+    """A connection that is still open is refused a grant, or prunes: it stays removed in the state."""
+    add(host, there, keyring=False)
+    long_open = host.connection("whimsical")
+    long_open.sync()
+    host.remove("whimsical")
+    if act == "grant":
+        with pytest.raises(GuardRefused):
+            long_open.grant("editor", "p001@example.com")
+    else:
+        long_open.prune(keep=2)
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db:
+        assert db.execute("SELECT count(*) FROM connections WHERE removed IS NULL").fetchone() == (0,)
+
+
 def test_two_configurations_share_nothing_in_one_folder_and_one_keyring(
     there: ServedWorkspace, ring: MemoryKeyring, tmp_path: Path
 ) -> None:
@@ -360,6 +446,17 @@ def test_variables_of_the_old_name_are_warned_about(tmp_path: Path, there: Serve
     assert all("CONNECTOR_CORE_DESIGN_" in warning for warning in warnings)
 
 
+def test_a_variable_that_stays_in_force_is_warned_about(tmp_path: Path, there: ServedWorkspace) -> None:
+    """What was changed in the file has no effect while the variable is set."""
+    host = at(tmp_path, CONNECTOR_CORE_WHIMSICAL_MANAGED="true", CONNECTOR_CORE_WHIMSICAL_TOKEN=TOKEN)
+    add(host, there, keyring=False)
+    changes = {"managed": False, "owner": "it@example.com", "token": TOKEN}
+    warnings = host.configure("whimsical", changes, keyring=False, check=False).warnings
+    assert [warning.split(" stays in force")[0].rpartition(" ")[2] for warning in warnings] == [
+        "CONNECTOR_CORE_WHIMSICAL_MANAGED", "CONNECTOR_CORE_WHIMSICAL_TOKEN",
+    ]  # fmt: skip
+
+
 def test_the_journal_says_what_set_up_changed_and_who(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
     """Each setting with its values; of a secret that it was replaced, and nothing else."""
     add(host, there, keyring=False)
@@ -387,6 +484,51 @@ def test_what_an_app_says_is_in_the_journal_of_each_of_its_connections(host: Hos
     host.configure("whimsical", {"managed": True})
     for name in ("whimsical", "design"):
         assert host.connection(name).operations(limit=1)[0].setting == "managed"
+
+
+def test_what_an_app_makes_managed_is_said_and_in_the_journal(host: Host, there: ServedWorkspace) -> None:
+    """A connection that is given a managed app, and all others of an app that is made managed through one."""
+    add(host, there, app="A", managed=True, keyring=False)
+    add(host, there, name="ro", managed=False, keyring=False)
+    (warning,) = host.configure("ro", {"app": "A"}).warnings
+    assert "managed of ro is true" in warning
+    rows = [(o.setting, o.value_before, o.value_after) for o in host.connection("ro").operations()]
+    assert rows == [("managed", "false", "true"), ("app", None, "A")]
+    (warning,) = host.configure("ro", {"managed": False}).warnings
+    assert "managed of whimsical is false" in warning
+
+
+def test_an_app_that_was_made_meanwhile_says_who_is_managed(host: Host, there: ServedWorkspace, tmp_path: Path) -> None:
+    """A draft says unmanaged, and the app is there by now, managed: refused, and nothing is kept."""
+    draft = host.draft("whimsical", name="ro")
+    add(host, there, app="A", managed=True, keyring=False)
+    settings = {"base_url": there.url, "token": "of the draft"}
+    with pytest.raises(UsageError, match="is there already"):
+        draft.save(settings, app="A", managed=False, keyring=False)
+    assert kept(tmp_path) == {TOKEN}
+
+
+def test_a_broken_connection_of_the_app_hinders_no_change(there: ServedWorkspace, tmp_path: Path) -> None:
+    """What was changed is changed as a whole; the journal that could not be written is said."""
+    host = at(tmp_path)
+    for name in ("whimsical", "second"):
+        add(host, there, name=name, app="A", keyring=False)
+    broken = at(tmp_path, CONNECTOR_CORE_SECOND_OWNER="")
+    changes = {"managed": True, "token": "another"}
+    result = broken.configure("whimsical", changes, keyring=False, check=False)
+    assert (result.saved, ["journal of second" in warning for warning in result.warnings]) == (True, [True])
+    assert kept(tmp_path) == {TOKEN, "another"}
+    assert len([*(tmp_path / "secrets").iterdir()]) == 2
+
+
+@pytest.mark.parametrize("name", ["whimsical-sandbox", "x-sandbox"])
+def test_no_connection_takes_the_name_of_a_sandbox(host: Host, there: ServedWorkspace, name: str) -> None:
+    """Its application would never be reached again."""
+    add(host, there, keyring=False)
+    for wrong in (lambda: add(host, there, name=name), lambda: host.rename("whimsical", name)):
+        with pytest.raises(UsageError, match="stand-in"):
+            wrong()
+    assert list(host.configuration.connections) == ["whimsical"]
 
 
 def test_a_set_up_that_cannot_be_is_refused(host: Host, there: ServedWorkspace) -> None:
