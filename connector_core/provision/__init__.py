@@ -7,6 +7,7 @@
     guards.py    what is refused before any write
     calls.py     asking the connector's hooks, which may write only where that is allowed
     accounts.py  accounts in the application, found and read
+    listing.py   the accounts that the application lists now
     operation_log.py  the journal and the picture, written as one
     engine.py    read, guard, write ahead, write once
     verify.py    what became of a write

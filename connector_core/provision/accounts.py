@@ -12,6 +12,7 @@ from connector_core.model import Entitlement, EntitlementKey, Grant, Key, Outcom
 from connector_core.names import is_same
 from connector_core.provision.calls import Calls
 from connector_core.provision.desired_state import AccountState, DesiredState, meant
+from connector_core.provision.listing import listed_accounts
 from connector_core.store.journal import Journal
 
 
@@ -96,24 +97,48 @@ class Accounts:
         """
         likely_first = (self._by_login, self._by_id) if "@" in text else (self._by_id, self._by_login)
         found = self._one_of(text, [ask(text) for ask in likely_first])
-        if found.resource is not None:
+        if found.resource is None and "@" in text:
+            found = self._by_address_as_id(text)
+        if found.resource is not None and (is_same(found.resource.login, text) or found.resource.id == text):
             return found
-        return self._one_of(text, (self._known(a, text, True) for a in self.journal.known_by_email(self.type, text)))
+        return self._one_of(text, [found, *self._by_email(text)])
+
+    def known_by_email(self, email: str) -> AccountState:
+        """The account that has that e-mail and another login, of those in the picture, as the application has it now.
+
+        :raises AmbiguousName: several have it.
+        """
+        known = self.journal.known_by_email(self.type, email)
+        return self._one_of(email, [self._known(account, email, False) for account in known])
+
+    def _by_email(self, email: str) -> list[AccountState]:
+        """The accounts that have that e-mail now: those in the picture, and those that joined since the last sync.
+
+        Connectors look accounts up by login, so that only the application's list shows who else has an e-mail.
+        """
+        known = {account.key: account for account in self.journal.known_by_email(self.type, email)}
+        states = [self._known(account, email, True) for account in known.values()]
+        if "@" in email and "sync_page" in self.session.connector.hooks:
+            listed = {a.key: a for a in listed_accounts(self.session, self.calls, self.type) if is_same(a.email, email)}
+            states += [self._known(account, email, True) for key, account in listed.items() if key not in known]
+        return states
 
     def _by_login(self, text: str) -> AccountState:
         return self.find(text, proof=True)
 
     def _by_id(self, text: str) -> AccountState:
-        """The account of that id. Of an address, that it is one's id is learnt from the picture, where there is one."""
+        """The account of that id. An address is asked for as an id only where no login fits, or where no sync ran."""
         key = Key(self.type, text.strip())
         if self.journal.was_known_id(key):
             return self.by_key(key)
         if "@" not in text:
             return self.by_possible_id(key.id)
-        if self.journal.has_picture():
-            return AccountState()
+        return AccountState() if self.journal.has_picture() else self._by_address_as_id(text)
+
+    def _by_address_as_id(self, text: str) -> AccountState:
+        """The account whose id is an address: in many applications none is, and asking for one is an error."""
         try:
-            return self.by_possible_id(key.id)
+            return self.by_possible_id(text)
         except (ApplicationError, PluginError):  # no id is like that here
             return AccountState()
 

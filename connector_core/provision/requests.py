@@ -36,6 +36,7 @@ class Requests:
         engine = self.engine
         login, as_of = _checked(account.login), engine.journal.newest()
         found = engine.accounts.find(login)
+        self._refuse_second_account(login, found)
         base = DesiredState(kind="create_account", type=engine.account_type, login=login, account=account, as_of=as_of)
         wish = self._wish(found, base)
         if planned is not None:
@@ -133,6 +134,21 @@ class Requests:
         if self.engine.journal.was_invited(wish.type, name):
             return self.engine.unchanged(gone, evolve(found, seen=False), _INVITATION)
         return self.engine.carry_out(gone, found)
+
+    def _refuse_second_account(self, address: str, found: AccountState) -> None:
+        """What is another account's e-mail names that account, and a second one would be the same person's.
+
+        An application that gives logins of its own finds its account by the address, and no address is its login.
+
+        :raises UsageError: the picture has it, under another login; with its id.
+        """
+        other = found if found.resource is not None else self.engine.accounts.known_by_email(address)
+        if other.resource is None or is_same(other.login, address) or (other is found and "@" not in str(found.login)):
+            return
+        raise UsageError(
+            f"{address} is the e-mail of another account, whose login is {other.login} (id {other.resource.id})",
+            hint="name that account by its login or id; a person of their own needs another address",
+        )
 
     def _refuse_renamed(self, login: str) -> None:
         """That no account has a login does not prove that the one that had it is gone.

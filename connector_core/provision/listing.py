@@ -1,0 +1,40 @@
+"""The accounts that the application lists now: for names that no look-up finds, such as an e-mail."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator
+
+from connector_core.connectors.session import Session
+from connector_core.errors import ApplicationError
+from connector_core.model import Cursor, Key, Page, Resource
+from connector_core.provision.calls import Calls
+
+_MOST_PAGES = 100_000  # of one reading: a list may have no end
+
+
+def listed_accounts(session: Session, calls: Calls, type: str) -> Iterator[Resource]:
+    """Read every list of the application once, page after page, and yield its accounts of that type.
+
+    An account may be given more than once. A stream ends at a page that brings nothing but what it gave before (P03).
+
+    :raises ApplicationError: the lists do not end, or cannot be read.
+    """
+    cursors: deque[Cursor | None] = deque([None])
+    given: defaultdict[str | None, set[Key]] = defaultdict(set)
+    for _ in range(_MOST_PAGES):
+        if not cursors:
+            return
+        cursor = cursors.popleft()
+        page = calls(lambda at=cursor: session.connector.sync_page(session.client, at))  # type: ignore[misc]
+        if _goes_on(page, given[cursor and cursor.stream]):
+            cursors.extend(page.next)
+        yield from (resource for resource in page.resources if resource.type == type)
+    raise ApplicationError(f"the application's lists did not end within {_MOST_PAGES:,} pages")
+
+
+def _goes_on(page: Page, given: set[Key]) -> bool:
+    keys = {resource.key for resource in page.resources}
+    is_repeated = bool(keys) and keys <= given
+    given |= keys
+    return not is_repeated
