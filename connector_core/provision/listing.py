@@ -27,7 +27,7 @@ def listed_accounts(session: Session, calls: Calls, type: str) -> Iterator[Resou
             return
         cursor = cursors.popleft()
         page = calls(lambda at=cursor: session.connector.sync_page(session.client, at))  # type: ignore[misc]
-        if _goes_on(page, given[cursor and cursor.stream]):
+        if _goes_on(page, given[cursor.stream if cursor is not None else None]):
             cursors.extend(page.next)
         yield from (resource for resource in page.resources if resource.type == type)
     raise ApplicationError(f"the application's lists did not end within {_MOST_PAGES:,} pages")

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from attrs import evolve, frozen
 
-from connector_core.errors import AmbiguousName, UnknownName, UsageError
+from connector_core.errors import AmbiguousName, GuardRefused, UnknownName, UsageError
 from connector_core.model import EntitlementKey, Key, NewAccount, Operation
 from connector_core.names import entitlements_named, is_same, key_in
 from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
@@ -169,7 +169,7 @@ class Requests:
     def _come_back(self, wish: DesiredState, found: AccountState) -> Operation:
         """Enable a disabled account, then give the role asked for, each a journal step; then what was asked for.
 
-        Who is disabled holds nothing, so that no role they had before is protected from the one they come back with.
+        What an account holds again once it is enabled is guarded like what any other account holds.
         """
         with self.engine.noting_refusals(wish, found):
             wish.require_login(found)
@@ -177,12 +177,21 @@ class Requests:
         needed = ["provision_enable_account", *(["provision_grant"] if wish.role is not None else [])]
         self.engine.session.connector.require(*needed)
         self.engine.announce_planned(wish, found, reactivated=True)
-        engine = evolve(self.engine, consent=evolve(self.engine.consent, include_protected=True, on_planned=None))
+        engine = evolve(self.engine, consent=evolve(self.engine.consent, on_planned=None))
         steps = [engine.carry_out(evolve(wish, kind="enable_account", entitlement=None, account=None), found)]
         if steps[0].state == "planned":
             return self._planned(wish, steps[0])
         if steps[0].state != "done":
             return self._as_asked(wish, steps[0])
+        try:
+            return self._finish_return(engine, wish, steps)
+        except GuardRefused as error:
+            then = error.hint or "nothing else was changed"
+            error.hint = f"the account was enabled, and holds what it held before; {then}"
+            raise
+
+    def _finish_return(self, engine: Provisioner, wish: DesiredState, steps: list[Operation]) -> Operation:
+        """Give an account that was just enabled what was asked for."""
         now = engine.accounts.read(wish)
         if wish.kind == "create_account" and wish.role is not None and wish.role not in now.held:
             steps.append(engine.carry_out(evolve(wish, kind="grant", entitlement=wish.role, account=None), now))

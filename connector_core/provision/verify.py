@@ -147,6 +147,8 @@ class Verifier:
         """An account counts as there once a read shows it: who is only invited may be in no listing (W14)."""
         if shown.resource is not None and self._is_old(wish, shown):
             return self._existed(wish, shown)
+        if shown.resource is not None and not is_same(shown.login, wish.login):
+            return self.after_error(wish, AccountState(), _about_others(wish), left=True)
         wish = wish.named(shown)
         try:
             after = self._read_until_done(wish)
@@ -213,7 +215,19 @@ class Verifier:
         if isinstance(error, Conflict) and wish.kind == "create_account":
             return self._existed(wish, found)
         ending = self.done(wish, before, found, f"answered with an error, yet it is so: {error.message}")
-        return evolve(ending, outcome="unchanged") if isinstance(error, _DECLINED) else ending
+        if not isinstance(error, _DECLINED) or self._changed_since(wish, before):
+            return ending
+        return evolve(ending, outcome="unchanged")
+
+    def _changed_since(self, wish: DesiredState, before: AccountState) -> bool:
+        """Whether the account was read as otherwise just before the write: then the write did it, as `undo` must know.
+
+        A declined creation is no such proof: an account that another program made meanwhile is not this host's.
+        """
+        if wish.kind == "create_account" or wish.is_satisfied(before) is not None:
+            return wish.kind != "create_account" and not wish.is_satisfied(before)
+        role = wish.entitlement if wish.kind == "grant" and not before.unknown else None
+        return role is not None and any(self.accounts.excludes(role, held) for held in before.held)
 
     # -- endings that others use, too ----------------------------------------------------------------------
 

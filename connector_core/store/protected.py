@@ -1,6 +1,6 @@
 """Accounts that an entry of ``protected`` named once: they stay protected under another login.
 
-They are forgotten with the entry, when it is taken out of the configuration.
+They are forgotten with the entry, when it is taken out of the configuration. Another spelling of it is the same entry.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sqlite3
 from attrs import frozen
 
 from connector_core.model import Key
+from connector_core.names import normalized
 from connector_core.protection import Protection
 from connector_core.store.naming import AccountNames
 
@@ -29,7 +30,8 @@ class ProtectedAccounts:
         """
         entries = json.dumps(protection.entries)
         self.db.execute(
-            "DELETE FROM protected_accounts WHERE connection = ? AND entry NOT IN (SELECT value FROM json_each(?))",
+            "DELETE FROM protected_accounts WHERE connection = ? "
+            "AND name_key(entry) NOT IN (SELECT name_key(value) FROM json_each(?))",
             (self.connection, entries),
         )
         for entry in protection.entries:
@@ -45,7 +47,8 @@ class ProtectedAccounts:
     def remembered(self, protection: Protection) -> frozenset[Key]:
         """The accounts that one of these entries named once."""
         query = (
-            "SELECT type, id FROM protected_accounts WHERE connection = ? AND entry IN (SELECT value FROM json_each(?))"
+            "SELECT type, id FROM protected_accounts WHERE connection = ? "
+            "AND name_key(entry) IN (SELECT name_key(value) FROM json_each(?))"
         )
         rows = self.db.execute(query, (self.connection, json.dumps(protection.entries)))
         return frozenset(Key(*row) for row in rows)
@@ -56,8 +59,9 @@ class ProtectedAccounts:
             "SELECT DISTINCT p.entry FROM protected_accounts p JOIN current_resources r "
             "ON r.connection = p.connection AND r.type = p.type AND r.id = p.id WHERE p.connection = ?"
         )
-        used = {row[0] for row in self.db.execute(query, (self.connection,))}
-        return [entry for entry in protection.entries if entry not in used and not self._names.covered(entry)]
+        used = {normalized(row[0]) for row in self.db.execute(query, (self.connection,))}
+        unused = [entry for entry in protection.entries if normalized(entry) not in used]
+        return [entry for entry in unused if not self._names.covered(entry)]
 
     @property
     def _names(self) -> AccountNames:

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 from kit.provision import ADA, BOB, Scene, answer, scene
 
-from connector_core.errors import AmbiguousName, UnknownName, UsageError
+from connector_core.errors import AmbiguousName, ApplicationError, UnknownName, UsageError
 
 ALICE = "alice@example.com"
 SHARP, PLAIN = "anna.wei\u00df@example.com", "anna.weiss@example.com"
@@ -241,3 +241,57 @@ def test_white_space_at_the_end_of_an_id_belongs_to_it(tmp_path: Path) -> None:
         assert "other@example.com" in here.truth()
         with pytest.raises(UnknownName):
             here.connection.grant("editor", "user:42  ")
+
+
+def test_an_email_names_the_only_account_that_has_it_now(tmp_path: Path) -> None:
+    """One that joined since the last sync counts: two of one e-mail are ambiguous, and nothing is written."""
+    with scene(tmp_path) as here:
+        here.workspace.add("xavier@example.com", email="lead@example.com", role=False)
+        here.connection.sync()
+        here.workspace.add("yves@example.com", email="Lead@example.com", role=False)
+        for ask in every_command(here):
+            with pytest.raises(AmbiguousName, match=r"xavier.*yves"):
+                ask("lead@example.com")
+        assert here.faults.writes() == {}
+
+
+@synced
+def test_an_email_names_an_account_without_a_sync(tmp_path: Path, synced: bool) -> None:
+    """As after one, and also one that joined since: the application's list shows it."""
+    with scene(tmp_path) as here:
+        begin(here, synced)
+        here.workspace.add("jsmith", email="j.smith@example.com", role=False)
+        assert here.connection.grant("editor", "J.Smith@example.com").user == "jsmith"
+
+
+def test_an_id_goes_before_an_email(tmp_path: Path) -> None:
+    """Also the id of an account that joined since the last sync, where it is an address."""
+    with scene(tmp_path) as here:
+        here.workspace.add("xavier", email="lead@example.com", role=True)
+        here.connection.sync()
+        here.workspace.add("yves", id="lead@example.com", email="yves@example.com", role=True)
+        assert here.connection.delete_account("lead@example.com", yes=True).user == "yves"
+        assert here.workspace.find("xavier") is not None
+
+
+def test_a_list_that_cannot_be_read_names_no_account(tmp_path: Path) -> None:
+    """Which account has an e-mail now is not known then, and nothing is written."""
+    with scene(tmp_path) as here:
+        here.workspace.add("xavier", email="lead@example.com", role=True)
+        here.connection.sync()
+        here.faults.on("GET", answer(400, {"detail": "no"}), path="count=")
+        for ask in every_command(here):
+            with pytest.raises(ApplicationError):
+                ask("lead@example.com")
+        assert here.faults.writes() == {}
+
+
+def test_no_second_account_is_made_for_an_email(tmp_path: Path) -> None:
+    """The account that has it under another login is named, with its id; a new address is created as ever."""
+    with scene(tmp_path) as here:
+        user = here.workspace.add("jsmith", email="j.smith@example.com", role=False)
+        here.connection.sync()
+        with pytest.raises(UsageError, match=rf"whose login is jsmith \(id {user.id}\)"):
+            here.connection.create_account("J.Smith@example.com")
+        assert here.faults.writes() == {}
+        assert here.connection.create_account("new@example.com").outcome == "changed"

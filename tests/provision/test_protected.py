@@ -94,6 +94,20 @@ def test_an_account_stays_protected_under_another_login(tmp_path: Path, known_by
         assert here.connection.delete_account("ada.jones@example.com", yes=True).outcome == "changed"
 
 
+@pytest.mark.parametrize("entries", [("ADA@example.com", ADA), ("*@Example.com", "*@example.com")])
+def test_another_spelling_of_an_entry_is_the_same_entry(tmp_path: Path, entries: tuple[str, str]) -> None:
+    """What it named once stays protected when only its case changes in the configuration, and no warning says idle."""
+    with scene(tmp_path) as here:
+        here.settings["protected"] = entries[:1]
+        here.connection.sync()
+        rename(here, ADA, "chief@other.example")
+        here.connection.sync()
+        here.settings["protected"] = entries[1:]
+        assert refused(here, "chief@other.example")
+        assert here.connection.sync().warnings == ()
+        assert refused(here, "chief@other.example")
+
+
 def test_an_entry_that_names_no_account_is_told(tmp_path: Path) -> None:
     """By `check`, with a picture and without, and by each sync; not where it named one that has another login now."""
     with scene(tmp_path) as here:

@@ -270,11 +270,15 @@ def test_granting_what_a_disabled_account_held(here: Scene) -> None:
     assert here.faults.writes() == {"PATCH": 1}
 
 
-def test_a_protected_person_may_come_back_with_less(tmp_path: Path) -> None:
-    """Who is disabled holds nothing that could be taken from them."""
+def test_a_protected_account_comes_back_with_what_it_held(tmp_path: Path) -> None:
+    """What the application gives it again is protected: only the switch takes it, and the refusal says so."""
     with scene(tmp_path, settings={"protected": (EVE,)}) as here:
         disabled(here, role=True)
-        assert here.connection.grant("viewer", EVE).reactivated
+        with pytest.raises(GuardRefused, match="protected") as refused:
+            here.connection.grant("viewer", EVE)
+        assert (refused.value.hint or "").startswith("the account was enabled")
+        assert here.truth()[EVE] == "editor"
+        assert here.connection.grant("viewer", EVE, include_protected=True).outcome == "changed"
         assert here.truth()[EVE] == "viewer"
 
 

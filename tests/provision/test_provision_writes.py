@@ -75,10 +75,10 @@ def test_p38_p37_any_success_of_a_patch(here: Scene, change: Any) -> None:
 
 
 def test_p39_a_patch_that_says_400_because_it_is_so(here: Scene) -> None:
-    """Somebody was quicker: what is as wished is a success, and nothing that we did."""
+    """What is as wanted after it, and was read as otherwise before it, is a change, whatever was answered."""
     here.faults.on("PATCH", after(answer(400, {**NO, "detail": "No valid fields to update"})))
     operation = here.connection.grant("editor", BOB)
-    assert (operation.state, operation.outcome, operation.verified) == ("done", "unchanged", True)
+    assert (operation.state, operation.outcome, operation.verified) == ("done", "changed", True)
     assert "No valid fields" in operation.warnings[0]
 
 
@@ -185,6 +185,36 @@ def test_p45_p46_a_conflict_adopts_nothing_silently(here: Scene, status: int) ->
     assert any("they hold editor, not viewer" in w for w in operation.warnings)
     assert here.truth()[EVE] == "editor"
     assert here.faults.writes() == {"POST": 1}
+
+
+def test_p46_a_reply_with_another_account_is_no_creation(here: Scene) -> None:
+    """Its e-mail is the address, its login is not, and no picture knows it: nothing is said done on its id."""
+    robert = here.workspace.add("robert@example.com", email=EVE, role=True)
+
+    def merged(status: int, headers: Any, body: Any) -> Any:
+        here.workspace.remove(here.id(EVE))
+        return 201, headers, {**body, "id": robert.id, "userName": robert.login}
+
+    here.faults.on("POST", reply(merged))
+    operation = here.connection.create_account(EVE, role="viewer")
+    assert (operation.state, operation.outcome, operation.user_id) == ("unknown", None, None)
+    assert operation.error is not None
+    assert operation.error.message.startswith(f"the creation of {EVE} was answered with another account")
+
+
+@pytest.mark.parametrize("kind", ["grant", "revoke", "delete"])
+def test_p54_what_was_carried_out_and_answered_with_an_error_is_changed(here: Scene, kind: str) -> None:
+    """The account was read as otherwise just before: an undo is to find that in the journal."""
+    here.faults.on("PATCH", after(answer(400, {"detail": "no"})))
+    here.faults.on("DELETE", after(SCIM_404))
+    ask = {
+        "grant": lambda: here.connection.grant("editor", BOB),
+        "revoke": lambda: here.connection.revoke("editor", ADA),
+        "delete": lambda: here.connection.delete_account(BOB, yes=True),
+    }
+    operation = ask[kind]()
+    assert (operation.state, operation.outcome, operation.verified) == ("done", "changed", True)
+    assert any("answered with an error" in warning for warning in operation.warnings)
 
 
 def test_p48_p14_a_conflict_over_somebody_who_is_not_listed(here: Scene) -> None:
