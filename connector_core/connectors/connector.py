@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
-from attrs import astuple
 
 from connector_core.connectors.blame import place, trace
-from connector_core.connectors.limits import within_limits
+from connector_core.connectors.limits import is_storable_json, storable, within_limits
 from connector_core.connectors.plugin_output import PluginVoice
 from connector_core.errors import ConnectorCoreError, PluginError, RowRejected, Unsupported
 from connector_core.hookspecs import Vault
@@ -28,6 +26,7 @@ from connector_core.model import (
     Page,
     Rejected,
     Resource,
+    Span,
 )
 
 if TYPE_CHECKING:
@@ -135,11 +134,15 @@ class Connector:
             self._verify(hook, getattr(page, name), kind)
         self._verify(hook, [g.entitlement for g in page.grants], EntitlementKey)
         self._verify(hook, [g.principal for g in page.grants], Key)
+        self._verify(hook, [e.resource for e in page.entitlements], Key)
+        self._verify(hook, [row.key for row in page.rejected], (Key, type(None)))
+        self._verify(hook, [page.span], (Span, type(None)))
+        for cursor in page.next:
+            if not (isinstance(cursor.stream, str) and is_storable_json([cursor.stream, cursor.position])):
+                raise self._broken(hook, f"a cursor that is not JSON: {repr(cursor)[:_LONGEST]}")
         for r in page.resources:
             if not (r.id and r.type and isinstance(r.id, str) and isinstance(r.type, str)):
                 raise self._broken(hook, f"a resource whose key is {r.type!r}, {r.id!r}; both must be texts")
-            if r.profile and not _is_json(r.profile):
-                raise self._broken(hook, f"{r.key} with a profile that is not JSON")
         if not all(map(_is_number, (page.total, *(cursor.index for cursor in page.next)))):
             raise self._broken(hook, "a total or an index that is no number of rows")
         return within_limits(page, f"{hook} of the plugin {self.name}")
@@ -149,14 +152,11 @@ class Connector:
 
         :raises RowRejected: a row holds what it may not. Set aside, it would be taken for an account that is not there.
         """
-        given, page = page, self._page(hook, page)
+        given, page = page, storable(self._page(hook, page), f"{hook} of the plugin {self.name}")
         if page.rejected != given.rejected:
             raise RowRejected(f"an answer that breaks the contract: {page.rejected[-1].reason}")
-        texts = [astuple(r, recurse=False) for r in page.resources]
-        try:
-            json.dumps([texts, page.warnings, [row.reason for row in page.rejected]], ensure_ascii=False).encode()
-        except (ValueError, TypeError) as error:
-            raise self._broken(hook, f"what no store can take ({type(error).__name__})") from None
+        if not is_storable_json([page.warnings, [row.reason for row in page.rejected]]):
+            raise self._broken(hook, "a warning or a reason that is no text")
         return page
 
     def _verify(self, hook: str, items: Iterable[object], kinds: type | tuple[type, ...]) -> None:
@@ -196,21 +196,6 @@ def error_text(error: BaseException) -> str:
     except Exception:
         text = ""
     return (text if isinstance(error, ConnectorCoreError) else f"{type(error).__name__}: {text}")[:_LONGEST]
-
-
-def _is_json(value: object) -> bool:
-    if type(value) is dict and {*map(type, value), *map(type, value.values())} == {str}:  # as nearly all profiles are
-        return True
-    if value is None or isinstance(value, _PLAIN):
-        return True
-    if isinstance(value, float):
-        return value - value == 0  # neither NaN nor infinite
-    if isinstance(value, list | tuple):
-        return all(map(_is_json, value))
-    return isinstance(value, Mapping) and all(isinstance(k, str) and _is_json(v) for k, v in value.items())
-
-
-_PLAIN = (str, bool, int)
 
 
 def _is_number(value: object) -> bool:

@@ -17,6 +17,7 @@ from connector_core.errors import (
     PluginError,
     ProtocolError,
     RateLimited,
+    RowRejected,
     Unreachable,
 )
 from connector_core.model import EntitlementKey, Outcome
@@ -27,7 +28,7 @@ from connector_core.provision.operation_log import OperationLog, OperationResult
 
 _NOTHING_DONE = (GuardRefused, CredentialsRefused, RateLimited)  # said before anything was done
 _DECLINED = (OperationRefused, Conflict, NotFound)  # the application understood, and did not
-_LOST = (Unreachable, Interrupted, ProtocolError, PluginError)  # no answer, or none that can be read
+_LOST = (Unreachable, Interrupted, ProtocolError, PluginError, RowRejected)  # no answer, or none that can be read
 
 NOT_LISTED = "created, and not listed yet: the application may wait for the person to sign in"
 

@@ -12,6 +12,7 @@ from attrs import Factory, evolve, frozen
 
 from connector_core.clock import Clock
 from connector_core.connectors.connector import Connector
+from connector_core.connectors.limits import storable
 from connector_core.errors import (
     ApplicationError,
     ConnectorCoreError,
@@ -30,7 +31,10 @@ from connector_core.sync.guard import Guard
 from connector_core.sync.pacing import Pace
 from connector_core.sync.readers import Read, Readers
 
-_UNSTORABLE = (ValueError, OverflowError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+_UNSTORABLE = (
+    TypeError, AttributeError, ValueError, OverflowError,
+    sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError,
+)  # fmt: skip
 _OF_ONE_STREAM = (ApplicationError, RowRejected, PluginError)  # what may be wrong with one stream alone
 _TICK = 0.1  # real seconds between looks at the cancel switch
 
@@ -202,13 +206,16 @@ class PageReader:
 
     def _commit_page(self, read: Read) -> ConnectorCoreError | None:
         assert read.page is not None
-        self._log_troubles(read.page)
         try:
             fresh = self._staging.commit_page(read.task, read.page, read.asked, self.new_requests())
         except _UNSTORABLE as error:  # nothing of it was kept; looking at every text beforehand would cost more
             name = self._means.connector.name
+            kept = storable(read.page, f"sync_page of the plugin {name}")
+            if kept is not read.page:
+                return self._commit_page(evolve(read, page=kept))
             where = f"a page of {read.task.stream!r} holds what no store can take ({type(error).__name__})"
             return self._failed(read.task, PluginError(f"the plugin {name} broke its contract: {where}"))
+        self._log_troubles(read.page)
         self._tries.pop(read.task.id, None)  # a page that cannot be kept is tried as often as others
         self._silent = 0
         now, total = self._progress, read.page.total

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from kit.sync import Script, editor, first, rows, user
+from attrs import evolve
+from kit.sync import Script, editor, first, group, membership, rows, user
 from pluggy import PluginManager
 
 from connector_core import hookspecs
@@ -38,6 +40,17 @@ WRONG = [
     ("last_login", "2026-01-31T12:00:00", "the last_login '2026-01-31T12:00:00', and no time"),
     ("created_at", 1738324800, "the created_at 1738324800, and no time"),
     ("mfa", "yes", "the mfa 'yes', and neither True, False nor None"),
+    ("name", "\ud800", "with a value that is no Unicode text"),
+    ("profile", {"k": "\ud800"}, "with a value that is no Unicode text"),
+    ("name", b"x", "the name b'x', and no text"),
+    ("login", {}, "the login {}, and no text"),
+    ("email", ["a@b.example"], "the email ['a@b.example'], and no text"),
+    (
+        "profile",
+        {"seen": datetime(2026, 1, 1)},
+        "the profile {'seen': datetime.datetime(2026, 1, 1, 0, 0)}, and no JSON",
+    ),
+    ("profile", None, "the profile None, and no JSON object"),
     ("manager", Key("user", "cy"), "the manager Key(type='user', id='cy'), and no text"),
 ]
 
@@ -55,6 +68,30 @@ def test_a_value_that_breaks_the_contract_rejects_that_row(
     assert (report.sync.status, report.rejected, report.changes.total) == ("incomplete", 1, 0)
     assert f"row rejected (user:ada): sync_page of the plugin script gave user:ada {reason}" in report.warnings[0]
     assert {(row.user_id, row.role) for row in rows(connection)} == {("ada", "editor"), ("bo", "editor")}
+
+
+def test_an_id_that_is_no_text_rejects_that_row(tmp_path: Path) -> None:
+    """Half a character can be kept nowhere: the others and their grants are published."""
+    page = Page(resources=(user("a\ud800"), user("bo")), grants=(editor("a\ud800"), editor("bo")))
+    connection = Script({None: first("users"), ("users", 0): page}).connect(tmp_path / "s.db")
+    report = connection.sync()
+    assert (report.sync.status, report.rejected) == ("incomplete", 1)
+    assert "gave user:a\\ud800 with a value" in report.warnings[0]
+    assert {(row.user_id, row.role) for row in rows(connection)} == {("bo", "editor")}
+
+
+@pytest.mark.parametrize("facts", [{"name": "\ud800"}, {"name": b"x"}, {"description": 7}, {"slug": None}], ids=str)
+def test_an_entitlement_with_a_value_that_is_no_text_is_rejected_by_itself(
+    tmp_path: Path, facts: dict[str, object]
+) -> None:
+    """By its resource; accounts, groups and other entitlements of the page are published."""
+    odd = evolve(membership("g"), **facts)
+    page = Page(resources=(user("ada"), group("g")), entitlements=(odd, membership("h")), grants=(editor("ada"),))
+    connection = Script({None: first("users"), ("users", 0): page}).connect(tmp_path / "s.db")
+    report = connection.sync()
+    assert (report.sync.status, report.rejected) == ("incomplete", 1)
+    assert "sync_page of the plugin script gave" in report.warnings[0] and "group:g" in report.warnings[0]
+    assert {(row.user_id, row.role) for row in rows(connection)} == {("ada", "editor")}
 
 
 @pytest.mark.parametrize("hook", ["sync_resource", "find_account"])

@@ -40,6 +40,7 @@ from connector_core import (
 )
 from connector_core.clock import within
 from connector_core.connectors.plugins import Connector, Plugins
+from connector_core.errors import RowRejected
 from plugins import HOSTILE, MINIMAL, install
 
 _LIST = """
@@ -181,8 +182,6 @@ def test_a_setting_cannot_be_named_like_a_reserved_word() -> None:
         ("dictionaries", "answered dict where Resource is expected"),
         ("numbers", "answered a resource whose key is 'user', 1"),
         ("nameless", "answered a resource whose key is 'user', ''"),
-        ("sets", "answered user:1 with a profile that is not JSON"),
-        ("nan", "answered user:1 with a profile that is not JSON"),
         ("halves", "answered tuple where Grant is expected"),
         ("grant of nothing", "answered str where EntitlementKey is expected"),
         ("tells while connecting", r"failed in connector_connect: RuntimeError: cannot connect with \*\*\*"),
@@ -195,6 +194,14 @@ def test_a_rude_plugin_fails_its_sync_and_nothing_else(host: Host, mode: str, sa
         rude.sync()
     assert "s3cr3t" not in _everything(raised.value)
     assert host.connection("minimal", settings={"token": "x"}).sync().sync.status == "complete"
+
+
+@pytest.mark.parametrize("mode", ["sets", "nan"])
+def test_a_profile_that_is_no_json_rejects_its_row(host: Host, mode: str) -> None:
+    """By name; the sync is incomplete, and does not fail."""
+    report = host.connection("rude", settings={"token": "s3cr3t-token", "mode": mode}).sync()
+    assert (report.sync.status, report.rejected) == ("incomplete", 1)
+    assert "sync_page of the plugin rude gave user:1 the profile" in report.warnings[0]
 
 
 def test_an_error_of_our_family_that_was_never_set_up_is_still_an_error(host: Host) -> None:
@@ -369,7 +376,7 @@ def test_no_answer_about_one_account_holds_what_no_store_can_take(hook: str, nam
     answer = Outcome(after=page) if hook.startswith("provision_") else page
     setattr(Odd, hook, hookimpl(lambda self: answer))
     connector = Plugins({"p": Odd()}, entry_point_group=None).connector("p")
-    with pytest.raises(PluginError, match=f"{hook} answered what no store can take"):
+    with pytest.raises(RowRejected, match=f"{hook} of the plugin p gave user:1 (with a value|the name)"):
         _ASK[hook](connector)
 
 
