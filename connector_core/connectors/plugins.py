@@ -166,7 +166,9 @@ def _from_entry_point(entry: EntryPoint) -> _Found:
 def _manager(found: _Found) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.GROUP)
     manager.add_hookspecs(hookspecs)
-    manager.register(found.load(), found.name)
+    with PluginVoice(mask=str).speaking():  # what it prints while it is imported is no answer
+        plugin = found.load()
+    manager.register(plugin, found.name)
     hooks = hooks_of(manager)
     for name in sorted(hooks - vars(hookspecs).keys()):
         near = get_close_matches(name, [n for n, caller in vars(manager.hook).items() if caller.has_spec()], 1)

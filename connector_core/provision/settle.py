@@ -98,7 +98,7 @@ class Settler:
         return self._age(entry) < self.settle_after
 
     def _age(self, entry: OpenOperation) -> float:
-        return abs(self.verifier.clock.now() - (entry.sent or 0.0))
+        return abs(self.verifier.clock.now() - entry.sent)
 
 
 def _failed(why: str, found: AccountState) -> OperationResult:

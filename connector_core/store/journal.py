@@ -64,9 +64,10 @@ class JournalDraft:
 
 @frozen(kw_only=True)
 class OpenOperation:
-    """A row of the journal without a known end. ``sent`` is in seconds since 1970, or None; ``held``: before it.
+    """A row of the journal without a known end. ``held``: before it.
 
-    ``accepted``: the application answered that it will carry it out (202).
+    ``sent``: in seconds since 1970, when its request left, or else when it was asked for: of a connector with an HTTP
+    client of its own the host sees none leave. ``accepted``: the application answered that it will carry it out (202).
     """
 
     id: int
@@ -78,7 +79,7 @@ class OpenOperation:
     entitlement: EntitlementKey | None
     wanted: NewAccount | None
     held: frozenset[EntitlementKey]
-    sent: float | None
+    sent: float
     holder: str
     accepted: bool = False
 
@@ -299,6 +300,6 @@ def _entry(row: sqlite3.Row) -> OpenOperation:
         entitlement=EntitlementKey(row["resource_type"], row["role"], row["entitlement"]) if row["role"] else None,
         wanted=from_json(json.loads(row["wanted"]), NewAccount, what="journal") if row["wanted"] else None,
         held=frozenset(map(EntitlementKey.parse, before.get("held", ()))), holder=row["holder"],
-        sent=datetime.fromisoformat(row["sent"]).timestamp() if row["sent"] else None,
+        sent=datetime.fromisoformat(row["sent"] or row["created"]).timestamp(),
         accepted=bool(row["error"]) and json.loads(row["error"])["code"] == "accepted",
     )  # fmt: skip

@@ -75,6 +75,39 @@ def test_what_hooks_print_is_never_in_an_answer(home: Home) -> None:
     assert "s3cr3t" not in done.err + done.out
 
 
+_WAYS = {
+    "at import": ("print('hello')", "pass"),
+    "to stderr": ("", "print('hello', t, file=sys.stderr)"),
+    "a warning": ("", "warnings.warn('hello ' + t)"),
+    "a traceback": ("", "try: raise ValueError('hello ' + t)\n    except ValueError: traceback.print_exc()"),
+    "a thread": ("", "x = Thread(target=lambda: print('hello', t)); x.start(); x.join()"),
+    "a thread that fails": ("", "x = Thread(target=lambda: int('hello ' + t)); x.start(); x.join()"),
+    "in two pieces": ("", "sys.stdout.write('hello ' + t[:4]); sys.stdout.write(t[4:])"),
+    "bytes": ("", "sys.stdout.buffer.write(('hello ' + t).encode())"),
+}
+
+
+@pytest.mark.parametrize("way", _WAYS)
+def test_however_a_plugin_prints_the_answer_is_whole_and_no_secret_is_shown(tmp_path: Path, way: str) -> None:
+    """To standard output or error, at import, in a thread of its own, in pieces: it is on standard error, masked."""
+    at_import, in_hook = _WAYS[way]
+    head = f"import sys, traceback, warnings\nfrom threading import Thread\n{at_import}\n"
+    said = _CHATTY.replace(
+        "def sync_page(client):", f"def sync_page(client):\n    t = client.token.reveal()\n    {in_hook}"
+    )
+    (tmp_path / "site").mkdir()
+    module = tmp_path / "connector_core_chatty.py"
+    module.write_text(head + said)
+    install(tmp_path / "site", "connector-core-chatty", "chatty", module)
+    home = Home(tmp_path / "home")
+    home.folder.mkdir()
+    home.environ["PYTHONPATH"] = f"{tmp_path / 'site'}:{home.environ.get('PYTHONPATH', '')}"
+    home.environ["CONNECTOR_CORE_CHATTY_TOKEN"] = "s3cr3t-token"
+    done = home("run", "chatty", "--json")
+    assert done.document["sync"]["status"] == "complete"
+    assert "hello" in done.err and "s3cr3t" not in done.err + done.out
+
+
 def test_what_hooks_log_is_in_the_log_of_the_connection(home: Home) -> None:
     """With its level and the logger's name, secrets hidden, also where the arguments do not fit."""
     home("run", "chatty")

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from kit.provision import ADA, BOB, EVE, Scene, answer, scene
 from kit.provision import reply as altered
+from kit.sync import Script, editor, first, user
 
+from connector_core.hookspecs import hookimpl
 from connector_core.host.connection import Connection
-from connector_core.model import Operation
+from connector_core.host.host import Host
+from connector_core.model import Grant, Key, Operation, Outcome, Page
+from connector_core.testing import FakeClock
 
 DAY = 86_400.0
 Ask = Callable[[Connection], Operation]
@@ -91,3 +96,32 @@ def test_a_creation_that_was_accepted_is_an_invitation(here: Scene) -> None:
     assert here.connection.create_account(EVE).outcome == "changed"
     assert here.connection.create_account(EVE).outcome == "unchanged"
     assert here.faults.writes() == {"POST": 1}
+
+
+class OwnHttp(Script):
+    """A connector with an HTTP client of its own. What it is to revoke is accepted, and never carried out."""
+
+    @hookimpl
+    def find_account(self, login: str) -> Page:
+        return Page()
+
+    @hookimpl
+    def provision_revoke(self, grant: Grant) -> Outcome:
+        return Outcome(pending=True)
+
+
+def test_what_left_unseen_by_the_host_ages_from_when_it_was_asked_for(tmp_path: Path) -> None:
+    """Unknown for seven days, as where the host sends the request itself; failed after that."""
+    clock = FakeClock()
+    ada = Page(resources=(user("ada"),), grants=(editor("ada"),))
+    script = OwnHttp({None: first("users"), ("users", 0): ada}, single={Key("user", "ada"): ada})
+    script.types = (evolve(script.types[0], grants="with_resource"), *script.types[1:])
+    host = Host(db=tmp_path / "s.db", plugins={"script": script}, installed=False, clock=clock)
+    connection = host.connection("script", managed=True)
+    connection.sync()
+    states = [connection.revoke("editor", Key("user", "ada"), yes=True).state]
+    for days in (1, 3, 4):
+        clock.advance(days * DAY)
+        connection.sync()
+        states.append(connection.operations()[-1].state)
+    assert states == ["unknown", "unknown", "unknown", "failed"]
