@@ -192,11 +192,22 @@ def _verify_manifest(connector: Connector) -> Manifest:
         raise PluginError(f"the plugin {name} speaks version {manifest.contract} of the contract, this host {spoken}")
     if manifest.name != name:
         raise PluginError(f"the manifest is named {manifest.name!r}, its entry point {name!r}: they must be the same")
+    _verify_grants(manifest)
     try:
         list(declared(manifest.settings))
     except Exception as error:
         raise PluginError(f"the plugin {name} has no usable settings class: {error_text(error)}") from error
     return manifest
+
+
+def _verify_grants(manifest: Manifest) -> None:
+    """Refuse a resource type that does not say in a word of the contract where its grants are read."""
+    for kind in manifest.resource_types:
+        if kind.grants not in ("with_resource", "elsewhere"):
+            said = f"grants={kind.grants!r} of its resource type {kind.type!r}"
+            raise PluginError(
+                f"the plugin {manifest.name} broke its contract: {said} is neither 'with_resource' nor 'elsewhere'"
+            )
 
 
 def _notes(manifest: Manifest, hooks: frozenset[str]) -> tuple[str, ...]:

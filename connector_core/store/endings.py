@@ -73,7 +73,8 @@ EXISTS (SELECT 1 FROM grant_sources o WHERE o.connection = :connection AND {_SAM
     AND o.stream NOT IN temp.whole)
 """
 # What is held on a resource that no page listed stands until that resource is proven gone. A grant that no stream gave
-# yet, as after an operation, has ended where all streams were read whole without it.
+# yet, as after an operation, has ended where all streams were read whole without it, if its resource was listed or
+# the entitlement was defined in this sync: the manifest's own need no resource that is listed.
 _NOT_HELD = f"""
     s.state = 'row' AND NOT s.unknown
     AND NOT EXISTS (SELECT 1 FROM json_each(s.held) WHERE value = g.entitlement)
@@ -83,9 +84,10 @@ _NOT_HELD = f"""
         WHERE n.id = g.entitlement)
     AND ({_GIVES_ALL}
         OR (g.source IN temp.whole AND NOT {_OTHER_SOURCE} AND {_UNTOUCHED})
-        OR (:everything AND g.source = '*' AND {_UNTOUCHED} AND EXISTS (
+        OR (:everything AND g.source = '*' AND {_UNTOUCHED} AND (EXISTS (
             SELECT 1 FROM known_entitlements n JOIN temp.seen k ON k.type = n.type AND k.id = n.resource_id
-            JOIN staged r ON r.seq = k.seq WHERE n.id = g.entitlement AND r.state = 'row'))
+            JOIN staged r ON r.seq = k.seq WHERE n.id = g.entitlement AND r.state = 'row')
+            OR EXISTS (SELECT 1 FROM staged_entitlements d WHERE d.sync = :sync AND d.entitlement = g.entitlement)))
         OR EXISTS (
             SELECT 1 FROM known_entitlements a
             JOIN known_entitlements b ON b.id = g.entitlement AND b.exclusive = a.exclusive

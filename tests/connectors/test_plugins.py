@@ -15,7 +15,7 @@ from typing import Any
 
 import pluggy
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from kit.sync import Script
 
 import connector_core_whimsical.plugin as whimsical
@@ -163,6 +163,14 @@ def test_a_setting_cannot_be_named_like_a_reserved_word() -> None:
 
     (row,) = Plugins({"p": ReservedSetting()}, entry_point_group=None).rows()
     assert "Settings.managed is a reserved word" in str(row.error)
+
+
+def test_a_word_that_does_not_say_where_grants_are_read_is_refused(tmp_path: Path) -> None:
+    """By the plugin's name, the type and the word: taken for `elsewhere`, it would end no grant."""
+    script = Script({})
+    script.types = (evolve(script.types[0], grants="all"),)
+    (row,) = Plugins({"script": script}, entry_point_group=None).rows()
+    assert "the plugin script broke its contract: grants='all' of its resource type 'user'" in str(row.error)
 
 
 # -- hooks that misbehave --------------------------------------------------------------------------------------

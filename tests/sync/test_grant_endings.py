@@ -291,6 +291,20 @@ def test_an_operation_ends_no_grant_that_is_listed_elsewhere(db: Path, gives_all
     assert held(db) == rest
 
 
+def test_a_granted_role_of_the_manifest_ends_where_every_list_is_whole_without_it(db: Path) -> None:
+    """Though no list gives the role as a resource; a list that is not whole ends nothing."""
+    script = Provider(world(), single={Key("user", "a"): Page(resources=(user("a"),))})
+    lead = evolve(script.entitlements[0], resource=Key("role", "lead"), exclusive=None)
+    script.entitlements = (*script.entitlements, lead)
+    connection = script.connect(db).host.connection("script", managed=True)  # type: ignore[attr-defined]
+    connection.sync()
+    assert connection.grant("role:lead", "a@example.com").state == "done"
+    whole, script.pages["in:G", 0] = script.pages["in:G", 0], ApplicationError("500")
+    assert (connection.sync().sync.status, ("a", "lead") in held(db)) == ("incomplete", True)
+    script.pages["in:G", 0] = whole
+    assert (connection.sync().sync.status, ("a", "lead") in held(db)) == ("complete", False)
+
+
 # -- a read of the principal ----------------------------------------------------------------------------------------
 
 
