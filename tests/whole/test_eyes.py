@@ -148,13 +148,13 @@ def test_setting_up_shows_and_keeps_it_in_one_place_alone(
     with LoopbackServer(Parrot(status, form, always)) as server:
         add = ["add", "whimsical", "--set", f"base_url={server.url}", "-vv"]
         for more, saved in ((["--json"], False), ([], False), (["--no-check"], True)):
-            monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TOKEN}\n"))
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{TOKEN}\n".encode())))
             assert (run([*add, *more]) == 0) == saved
             assert (tmp_path / "etc" / "secrets").exists() == saved
         (secret,) = (tmp_path / "etc" / "secrets").iterdir()
         for line in ("config show --origin", "config show --json", "check whimsical -vv", "run whimsical -vv"):
             run(line.split())
-        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TOKEN}\n"))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{TOKEN}\n".encode())))
         run(["configure", "whimsical", "--no-check", "page_size=7", "-vv"])
     shown = capfd.readouterr()
     assert leaks(shown.out + shown.err) == []

@@ -89,7 +89,7 @@ def test_a_file_of_a_megabyte_is_no_secret(
 ) -> None:
     """Exit 3: half of it, kept as a token, would be refused by somebody else much later."""
     monkeypatch.setenv("CONNECTOR_CORE_CONFIG", str(tmp_path / "etc" / "c.toml"))
-    monkeypatch.setattr(sys, "stdin", io.StringIO("x" * 2**20))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x" * 2**20)))
     assert run(["add", "whimsical", "--no-check", "--no-keyring"]) == 3
     assert "longer than" in capfd.readouterr().err
     assert not (tmp_path / "etc").exists()
