@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -26,24 +27,26 @@ def refuse_precious(
     """
     if target.is_symlink() and os.name == "posix" and os.lstat(target).st_uid not in (0, os.geteuid()):
         raise UsageError(f"{target} is a link of another user", hint="name another file")
-    for path, what in _precious(states, configuration, inputs):
-        if _is_same_file(target, path):
+    for folder, pattern, what in _precious(states, configuration, inputs):
+        if _is_among(target, folder, pattern):
             raise UsageError(f"{target} is {what}", hint="name another file")
 
 
 def _precious(
     states: Iterable[Path], configuration: Configuration, inputs: Iterable[Path]
-) -> Iterator[tuple[Path, str]]:
-    yield from ((path, "the file that is read") for path in inputs)
+) -> Iterator[tuple[Path, str, str]]:
+    """Folder, pattern of names, and what these files are."""
+    yield from ((path.parent, glob.escape(path.name), "the file that is read") for path in inputs)
     for state in states:
-        for pattern in _OF_STATE:
-            yield state.with_name(f"{state.name}{pattern}"), "the state, or belongs to it"
-    if configuration.path is not None:
-        yield configuration.path, "the configuration"
-        yield configuration.path.with_name(f"{configuration.path.name}.lock"), "the lock of the configuration"
-        yield configuration.path.parent / "secrets" / "*", "a secret"
+        for end in _OF_STATE:
+            yield state.parent, glob.escape(state.name) + end, "the state, or belongs to it"
+    if (path := configuration.path) is not None:
+        yield path.parent, glob.escape(path.name), "the configuration"
+        yield path.parent, f"{glob.escape(path.name)}.lock", "the lock of the configuration"
+        yield path.parent / "secrets", "*", "a secret"
         for name in _secret_files(configuration):
-            yield configuration.path.parent / expanded(name), "a secret"
+            secret = path.parent / expanded(name)
+            yield secret.parent, glob.escape(secret.name), "a secret"
 
 
 def _secret_files(configuration: Configuration) -> Iterator[str]:
@@ -54,14 +57,11 @@ def _secret_files(configuration: Configuration) -> Iterator[str]:
             yield name
 
 
-def _is_same_file(target: Path, path: Path) -> bool:
-    """Whether they are one file, also by a link. The last part of ``path`` may be a pattern."""
-    real = Path(os.path.realpath(target))
-    folder = Path(os.path.realpath(path.parent))
-    if real.parent == folder and fnmatch.fnmatchcase(real.name, path.name):
+def _is_among(target: Path, folder: Path, pattern: str) -> bool:
+    """Whether it is one of the files of that pattern, also by a link."""
+    real, folder = Path(os.path.realpath(target)), Path(os.path.realpath(folder))
+    if real.parent == folder and fnmatch.fnmatchcase(real.name, pattern):
         return True
-    if "*" in path.name:
-        every = [other for other in folder.glob(path.name) if other.is_file()] if folder.is_dir() else []
-    else:
-        every = [path] if path.exists() else []
-    return real.exists() and any(real.samefile(other) for other in every)
+    if not pattern or not real.exists() or not folder.is_dir():
+        return False
+    return any(other.exists() and real.samefile(other) for other in folder.glob(pattern))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -85,7 +86,8 @@ def _all_locks(target: Path) -> Iterator[None]:
 
     :raises Busy: another process holds one.
     """
-    patterns = (f"{target.name}.*lock", f"{target.name}.*.holder")
+    name = glob.escape(target.name)
+    patterns = (f"{name}.*lock", f"{name}.*.holder")
     files = sorted({file for pattern in patterns for file in target.parent.glob(pattern) if ".vault" not in file.name})
     with ExitStack() as held:
         for file in files:

@@ -54,6 +54,23 @@ def test_nothing_precious_is_written_over(home: Home, command: str, way: str) ->
         assert len(names) >= 4
 
 
+@pytest.mark.parametrize("way", ["name", "hard link"])
+def test_what_belongs_to_a_state_with_brackets_in_its_name_is_not_written_over(home: Home, way: str) -> None:
+    """Nor is a configuration with brackets in its name: a name is a name, and no pattern."""
+    home.environ["CONNECTOR_CORE_DB"] = str(home.folder / "state[1].db")
+    home.environ["CONNECTOR_CORE_CONFIG"] = str(home.folder / "core[1].toml")
+    (home.folder / "core.toml").rename(home.folder / "core[1].toml")
+    assert home("run", "whimsical", "--sandbox").code == 0
+    for name in ("state[1].db.0123.vault", "state[1].db.0123.lock", "core[1].toml"):
+        path = home.folder / name
+        path.write_text("# mine")
+        target = path.with_name(f"hard-{name}") if way == "hard link" else path
+        if target != path:
+            os.link(path, target)
+        assert home("backup", str(target), "--force").code == 2, name
+        assert path.read_text() == "# mine"
+
+
 def test_a_plan_replaces_plans_only(home: Home) -> None:
     """Whatever else lies there is not written over."""
     with workspace(3) as there:

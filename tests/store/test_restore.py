@@ -80,9 +80,11 @@ def test_the_state_itself_is_no_backup(home: Home) -> None:
         assert home("restore", name, "--yes").code == 2
 
 
-def test_nothing_is_put_back_while_a_sync_runs(tmp_path: Path) -> None:
-    """Exit 7; the sync ends as it would have."""
+@pytest.mark.parametrize("name", ["state.db", "state[1].db"])
+def test_nothing_is_put_back_while_a_sync_runs(tmp_path: Path, name: str) -> None:
+    """Exit 7, whatever the state is called; the sync ends as it would have."""
     home = Home(tmp_path)
+    home.environ["CONNECTOR_CORE_DB"] = str(tmp_path / name)
     asked, answered = threading.Event(), threading.Event()
 
     def hold(environ: WSGIEnvironment) -> float:
