@@ -27,7 +27,7 @@ from connector_core.store.applies import Applies
 from connector_core.store.connections import connection_id, identity_of
 from connector_core.store.lock import exclusive
 from connector_core.store.protected import ProtectedAccounts
-from connector_core.store.undo import applied, applied_by, changed_since
+from connector_core.store.undo import AppliedChange, applied_by, applied_plan, changed_since
 
 if TYPE_CHECKING:
     from connector_core.store.queries import Reader
@@ -75,7 +75,10 @@ def make_plan(
     config: ConnectionConfig, session: Session, reader: Reader, clock: Clock, *,
     path: Path | None = None, prune: bool = False, undo: int | None = None, include_protected: bool = False,
 ) -> Plan:  # fmt: skip
-    """The plan that makes the picture as the file wants it, or with no file, that takes an earlier apply back."""
+    """The plan that makes the picture as the file wants it, or with no file, that takes an earlier apply back.
+
+    :raises GuardRefused: what is to be taken back was done at another address of the connection.
+    """
     if (status := reader.picture().status) != "complete":  # another process has synced since
         raise IncompleteError(f"the last sync of {config.name} is {status}", hint="make the plan again")
     planning, unchanged = planner(session, reader), 0
@@ -85,7 +88,7 @@ def make_plan(
         found = planning.compare(people, prune=prune, include_protected=include_protected)
         unchanged = found.unchanged
     else:
-        changes = applied(reader, undo)
+        changes = _changes_to_undo(reader, undo, session)
         past = pasts(changes, changed_since(reader, changes), oldest=reader.oldest)
         found = planning.undo(past, include_protected=include_protected)
     return Plan(
@@ -94,6 +97,17 @@ def make_plan(
         steps=found.steps, kept=found.kept, warnings=(*found.warnings, *_renamed(reader, found.steps)),
         unchanged=unchanged,
     ).sealed()  # fmt: skip
+
+
+def _changes_to_undo(reader: Reader, apply: int | None, session: Session) -> list[AppliedChange]:
+    done = applied_plan(reader, apply)
+    if done.address != session.address:
+        raise GuardRefused(
+            f"what is to be taken back was done at an address that {reader.name} had then",
+            hint="nothing was changed; put that address into its settings again, and make the plan again",
+            guard="other_connection",
+        )
+    return applied_by(reader, done.digest)
 
 
 def _renamed(reader: Reader, steps: Iterable[Step]) -> Iterator[str]:

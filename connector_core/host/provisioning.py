@@ -88,7 +88,7 @@ def _verifier(
         put_resource_types(db, connection, session.manifest.resource_types)
         follower = Follower(db, connection, calls.clock)
         follower.define(session.manifest.entitlements)
-    journal = Journal(db, connection, calls.clock, holder)
+    journal = Journal(db, connection, calls.clock, holder, session.address)
     accounts = Accounts(session=session, calls=calls, journal=journal)
     log = LogBuffer(connection, calls.clock, session.http.mask)
     book = OperationLog(journal=journal, follower=follower, accounts=accounts, log=log)

@@ -18,6 +18,7 @@ from connector_core.model import Operation, Resource
 from connector_core.provision.desired_state import AccountState, DesiredState
 from connector_core.provision.operation_log import OperationResult
 from connector_core.provision.verify import Verifier
+from connector_core.store.database import transaction
 from connector_core.store.journal import OpenOperation
 
 _LATER = (Unreachable, RateLimited)  # the others would be answered no better
@@ -59,11 +60,13 @@ class Settler:
         return settled
 
     def _ending(self, entry: OpenOperation) -> OperationResult:
-        wish, verifier = self._invited(_wish(entry)), self.verifier
         if entry.state == "pending":
             return OperationResult(
                 state="failed", error=ApplicationError("the program ended before the request was sent")
             )
+        if entry.address not in (None, self.verifier.accounts.session.address):
+            return self._elsewhere(entry)
+        wish, verifier = self._invited(_wish(entry)), self.verifier
         seen = _CARRIED_OUT if entry.accepted else _SEEN
         found = verifier.accounts.listed(wish) if wish.kind == "create_account" else verifier.accounts.read(wish)
         wish = wish.named(found)
@@ -79,6 +82,18 @@ class Settler:
         if entry.kind == "create_account" and self._may_turn_up(entry):
             return OperationResult(state="unknown")
         return _failed("the answer was lost, and the application shows that it was not done", found)
+
+    def _elsewhere(self, entry: OpenOperation) -> OperationResult:
+        """What the application at another address shows is no evidence."""
+        error = ApplicationError(
+            "the answer was lost; it was sent to an address that the connection had then",
+            hint="with that address in its settings again, the next command finds out whether it was done",
+        )
+        if entry.state == "unknown":  # what was written down when its answer did not come stays
+            book = self.verifier.book
+            with transaction(book.journal.db):
+                book.log.write(book.journal.db, "warning", f"operation {entry.id}: {error.message}; {error.hint}")
+        return OperationResult(state="unknown", error=error)
 
     def _invited(self, wish: DesiredState) -> DesiredState:
         """Of an invited account, not being listed yet proves nothing (W14)."""

@@ -68,6 +68,7 @@ class OpenOperation:
 
     ``sent``: in seconds since 1970, when its request left, or else when it was asked for: of a connector with an HTTP
     client of its own the host sees none leave. ``accepted``: the application answered that it will carry it out (202).
+    ``address``: digest of where it was sent, None where that was not kept.
     """
 
     id: int
@@ -82,16 +83,23 @@ class OpenOperation:
     sent: float
     holder: str
     accepted: bool = False
+    address: str | None = None
 
 
 class Journal:
-    """The journal of one connection. Used by one thread."""
+    """The journal of one connection. Used by one thread.
 
-    def __init__(self, db: sqlite3.Connection, connection: int, clock: Clock, holder: str) -> None:
+    :param address: digest of where the application is now; None where nothing is written.
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, connection: int, clock: Clock, holder: str, address: str | None = None
+    ) -> None:  # fmt: skip
         self.db = db
         self._connection = connection
         self._clock = clock
         self._holder = holder
+        self._address = address
         self._names = AccountNames(db, connection)
 
     # -- writing -------------------------------------------------------------------------------------------
@@ -117,6 +125,7 @@ class Journal:
             "wanted": compact(to_json(facts.wanted)) if facts.wanted else None, "before": compact(facts.before),
             "reactivated": facts.reactivated, "who": asked.who, "reason": asked.reason, "apply": asked.apply,
             "created": rfc3339(self._clock.now()), "holder": self._holder, "witnessed": witness(self.db, self._clock),
+            "address": self._address,
         }  # fmt: skip
         names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
@@ -258,12 +267,16 @@ class Journal:
         return invited_since(self.db, self._clock)
 
     def _refuse_second_creation(self, login: str, as_of: int) -> None:
-        """Also one that ended since the look-up: what that did not show may be there by now."""
+        """Also one that ended since the look-up: what that did not show may be there by now.
+
+        What was sent to another address creates no account at this one.
+        """
         query = (
             "SELECT id, state FROM journal WHERE connection = ? AND kind = 'create_account' AND "
-            f"login_key = name_key(?) AND ({_OPEN} OR (id > ? AND outcome = 'changed'))"
+            f"login_key = name_key(?) AND ({_OPEN} OR (id > ? AND outcome = 'changed')) "
+            "AND coalesce(address = ?, TRUE)"
         )
-        row = self.db.execute(query, (self._connection, login, as_of)).fetchone()
+        row = self.db.execute(query, (self._connection, login, as_of, self._address)).fetchone()
         if row is not None:
             raise Unsettled(
                 f"another creation of {login} (operation {row['id']}) is {row['state']}: it may still take effect",
@@ -302,4 +315,5 @@ def _entry(row: sqlite3.Row) -> OpenOperation:
         held=frozenset(map(EntitlementKey.parse, before.get("held", ()))), holder=row["holder"],
         sent=datetime.fromisoformat(row["sent"] or row["created"]).timestamp(),
         accepted=bool(row["error"]) and json.loads(row["error"])["code"] == "accepted",
+        address=row["address"],
     )  # fmt: skip

@@ -497,6 +497,12 @@ def m017_asked_for(db: Database) -> None:
     _run(db, _ASKED_FOR)
 
 
+@_step
+def m018_addresses(db: Database) -> None:
+    """Where each operation was sent, as a digest of the address settings; NULL where that was not kept."""
+    db.execute("ALTER TABLE journal ADD COLUMN address TEXT")
+
+
 def _run(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

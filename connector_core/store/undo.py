@@ -26,6 +26,14 @@ class AppliedChange:
 
 
 @frozen(kw_only=True)
+class AppliedPlan:
+    """A plan of which something was carried out. ``address``: digest of where the application was."""
+
+    digest: str
+    address: str
+
+
+@frozen(kw_only=True)
 class LaterChange:
     """An account that an ``operation`` changed, or that was seen in the application (None), after an ``event``.
 
@@ -49,18 +57,21 @@ _SHOWS_NOW = (
 )
 
 
-def applied(reader: Reader, apply: int | None) -> list[AppliedChange]:
-    """Return what the applies of one plan changed, first to last.
+def applied_plan(reader: Reader, apply: int | None) -> AppliedPlan:
+    """Return the plan that an apply carried out.
 
-    :param apply: the number of one of its applies; the last one where None.
+    :param apply: the number of the apply; the last one where None.
     :raises UnknownName: there was none.
     """
-    query = "SELECT digest FROM applies WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1"
+    query = (
+        "SELECT digest, plan ->> '$.address' AS address FROM applies "
+        "WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1"
+    )
     plan = reader.db.execute(query, (reader.id, apply, apply)).fetchone()
     if plan is None:
         which = "plan" if apply is None else f"apply {apply}"
         raise UnknownName(f"{reader.name} has no {which} that was carried out")
-    return applied_by(reader, plan["digest"])
+    return AppliedPlan(digest=plan["digest"], address=plan["address"])
 
 
 def applied_by(reader: Reader, digest: str) -> list[AppliedChange]:

@@ -131,3 +131,18 @@ def test_an_undo_is_for_the_accounts_that_it_was_made_for(tmp_path: Path) -> Non
         with pytest.raises(GuardRefused, match=r"is called chief@example\.com now") as caught:
             connection.apply(undo, limits=PLENTY, yes=True)
         assert (caught.value.exit_code, served.writes()) == (8, sent)
+
+
+def test_what_was_done_at_another_address_is_taken_back_there_only(tmp_path: Path) -> None:
+    """The same e-mail elsewhere is another account: refused as a plan for another address is, exit 8."""
+    with office(STAFF) as served, office({CYD: "viewer"}) as other:
+        carried_out(served, tmp_path)
+        elsewhere = connect(other, tmp_path)
+        assert elsewhere.sync().sync.status == "held"
+        assert elsewhere.sync(accept_removals=True).sync.status == "complete"
+        with pytest.raises(GuardRefused) as caught:
+            elsewhere.plan()
+        assert (caught.value.guard, other.writes()) == ("other_connection", 0)
+        connect(served, tmp_path).sync()
+        connect(served, tmp_path).sync(accept_removals=True)
+        assert connect(served, tmp_path).plan().address

@@ -171,6 +171,51 @@ def test_a_lost_creation_is_unknown_for_a_minute(here: Scene) -> None:
     assert here.faults.writes() == {"POST": 1}
 
 
+@pytest.mark.parametrize("kind", ["create_account", "grant"])
+def test_what_was_sent_to_another_address_is_not_settled_at_this_one(here: Scene, kind: str) -> None:
+    """It stays unknown, and holds up nothing here; back at its address the next command finds out that it was done."""
+    here.connection.sync()
+
+    def lose(app: Any, environ: Any, start: Any) -> Any:
+        here.faults.on("GET", hang_up)
+        return after(hang_up)(app, environ, start)
+
+    here.faults.on(VERBS[kind], lose, times=1)
+    method, arguments, terms = CALLS[kind]
+    assert getattr(here.connection, method)(*arguments, **terms).state == "unknown"
+    here.faults.rules.clear()
+    here.clock.advance(120)
+    more = {f"x{number}@example.com": False for number in range(5)}  # of one seed are the same ids
+    with scene(here.folder / "other", more, clock=here.clock) as other:
+        here.settings["base_url"] = other.url
+        here.connection.sync()
+        assert here.states() == ["unknown"]
+        lines = [line for (line,) in here.query("SELECT message FROM logs")]
+        assert any("an address that the connection had then" in line for line in lines)
+        assert here.connection.create_account(EVE).outcome == "changed"
+    here.settings.clear()
+    here.connection.sync()
+    assert here.states() == ["done", "done"]
+    assert [here.connection.operations()[-1].kind, here.faults.writes().total()] == [kind, 1]
+
+
+def test_what_died_at_another_address_is_unknown_at_this_one(here: Scene) -> None:
+    """What another application shows is no evidence; the operation says what to do."""
+    killed(here, "delete_account", carried_out=False)
+    with scene(here.folder / "other", clock=here.clock) as other:
+        here.settings["base_url"] = other.url
+        here.connection.sync()
+        (operation,) = here.connection.operations()
+        assert operation.error is not None
+        assert (operation.state, operation.error.hint) == (
+            "unknown",
+            "with that address in its settings again, the next command finds out whether it was done",
+        )
+    here.settings.clear()
+    here.connection.sync()
+    assert here.states() == ["failed"]
+
+
 def test_settling_needs_an_answer(here: Scene) -> None:
     """Where the application cannot be read, or answers nonsense, it stays open, and other commands go on."""
     here.connection.sync()
