@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from connector_core.errors import ConfigurationError
 
+_BEFORE = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:(?=[/\\])|https?:)?[/\\]*", re.IGNORECASE)
 _QUERY_VALUE = re.compile(r"(?<==)[^&#]+")
 
 
@@ -17,8 +18,7 @@ def refuse_credentials(address: str, what: str) -> None:
     :raises ConfigurationError: it holds one, which is not quoted; or it cannot be read.
     """
     try:
-        parts = urlsplit(address)
-        has_credentials = "@" in parts.netloc
+        has_credentials = "@" in urlsplit(address).netloc or "@" in _meant(address)[1]
     except ValueError:
         raise ConfigurationError(f"{what} is not understood", hint="it should look like https://host/path") from None
     if has_credentials:
@@ -28,11 +28,18 @@ def refuse_credentials(address: str, what: str) -> None:
         )
 
 
+def _meant(address: str) -> tuple[str, str, str]:
+    """What stands before the authority, the authority, and the rest, however many slashes there are, and which."""
+    before = _BEFORE.match(address)
+    assert before is not None  # it matches nothing at all, too
+    authority = re.split(r"[/?#]", address[before.end() :], maxsplit=1)[0]
+    return before[0], authority, address[before.end() + len(authority) :]
+
+
 def shown(address: str) -> str:
     """Return an address as it may be shown: without credentials, the values of its query hidden."""
     head, mark, query = address.partition("?")
-    scheme, slashes, rest = head.partition("//")
-    authority, slash, path = rest.partition("/")
+    before, authority, path = _meant(head)
     if "@" in authority:
         authority = f"***@{authority.rpartition('@')[2]}"
-    return f"{scheme}{slashes}{authority}{slash}{path}{mark}{_QUERY_VALUE.sub('***', query)}"
+    return f"{before}{authority}{path}{mark}{_QUERY_VALUE.sub('***', query)}"

@@ -11,6 +11,7 @@ from attrs import frozen
 from attrs.validators import ge
 
 from connector_core import ConfigurationError, Secret, UnknownName, address, secret, setting
+from connector_core.config import addresses
 from connector_core.config.configuration import Configuration, ConnectionConfig, described, resolve, variable
 from connector_core.settings import declared
 
@@ -68,12 +69,42 @@ def test_an_empty_variable_is_an_error(tmp_path: Path, name: str, empty: str) ->
     assert f"CONNECTOR_CORE_WHIMSICAL_{name.upper()} is empty" in message
 
 
-@pytest.mark.parametrize("url", ["https://ada:pqr7@api.example.com/v2", "https://ada@api.example.com", "//ada:b@x"])
+ODD = [
+    "{}",
+    "//{}",
+    "http:/{}",
+    "http:{}",
+    "http:\\\\{}",
+    "http:///{}",
+    "http:// {}",
+    "HTTPS:{}",
+    "http://h\\@{}",
+    "https://{}?a=b",
+]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ada:pqr7@api.example.com/v2",
+        "https://ada@api.example.com",
+        *(o.format("ada:pqr7@x.example") for o in ODD),
+    ],
+)
 def test_an_address_with_a_user_name_or_password_is_refused(tmp_path: Path, url: str) -> None:
     """Addresses are shown and logged; what was in it is not quoted."""
     error = refused(tmp_path, base_url=url)
     assert "user name or password" in error.message
     assert "ada:" not in error.message and "ada@" not in error.message and "pqr7" not in error.message
+    assert "pqr7" not in addresses.shown(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.example.com/a@b", "https://api.example.com/?a=b@c", "https://[::1]:8443/"]
+)
+def test_an_at_sign_behind_the_host_is_no_password(url: str) -> None:
+    """Tenants are named in paths, too."""
+    addresses.refuse_credentials(url, "base_url")
 
 
 def test_the_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
