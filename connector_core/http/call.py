@@ -11,6 +11,9 @@ from urllib3.util import Url
 from connector_core.http.remedies import SAFE
 from connector_core.http.values import Auth
 
+_MAY_READ = {*SAFE, "POST", "QUERY"}
+_FOR_TOKEN = {*SAFE, "POST"}
+
 
 @define(eq=False, kw_only=True)
 class Call:
@@ -40,6 +43,17 @@ class Call:
 
     def __str__(self) -> str:
         return f"{self.method} {self.address.scheme}://{self.address.netloc}{self.path}"
+
+
+def require_known_verb(method: str, *, reads: bool | None, for_token: bool) -> None:
+    """Refuse a verb that changes something by its meaning, where the request would pass for one that does not.
+
+    :raises ValueError: saying what is allowed.
+    """
+    if reads and method.upper() not in _MAY_READ:
+        raise ValueError(f"{method} with reads=True: only a POST or a QUERY may say that it changes nothing")
+    if for_token and method.upper() not in _FOR_TOKEN:
+        raise ValueError(f"{method} within an auth: only a GET or a POST is a token request")
 
 
 def reads_by_method(method: str) -> bool:

@@ -24,7 +24,7 @@ from connector_core.errors import (
 from connector_core.http.address import Params, checked, origin
 from connector_core.http.authentication import Authentication, checked_headers
 from connector_core.http.body import ACCEPTED, Unreadable, read_body
-from connector_core.http.call import Call, reads_by_method
+from connector_core.http.call import Call, reads_by_method, require_known_verb
 from connector_core.http.limits import RateLimits
 from connector_core.http.masking import Mask
 from connector_core.http.response import Response
@@ -128,12 +128,16 @@ class HttpClient:
         :param reads: True says that a POST changes nothing (GraphQL, SCIM ``.search``): it is repeated like a GET,
             and allowed wherever a GET is. None goes by the method.
 
-        What ``auth`` requests while it is asked is a token request: whatever its method, it is no write.
+        What ``auth`` requests while it is asked is a token request, a GET or a POST, and no write.
+
+        :raises ValueError: another verb than POST or QUERY with ``reads=True``, or another one within an ``auth``.
 
         Raises `Unreachable` where no reply came (of a write nothing is known then), `RateLimited` where the last reply
         was a 429, `ProtocolError` for a redirect (never followed, P47) or a reply too large or damaged,
         `ConfigurationError` before anything leaves, `Interrupted`, and what ``before_write`` and ``auth`` raise.
         """
+        for_token = self._authentication.is_asking
+        require_known_verb(method, reads=reads, for_token=for_token)
         address = checked(url, params)
         call = Call(
             method=method.upper(),
@@ -144,7 +148,7 @@ class HttpClient:
             auth=auth,
             limit=limit,
             reads=reads_by_method(method) if reads is None else reads,
-            for_token=self._authentication.is_asking,
+            for_token=for_token,
         )
         response = self._concluded(call, self._insist(call))
         with self._counting:

@@ -323,6 +323,22 @@ def test_a_vault_that_holds_something_else_is_no_failure(tmp_path: Path) -> None
 # -- a POST that reads -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "delete"])
+def test_no_verb_that_changes_something_passes_for_a_read(method: str) -> None:
+    """Neither with ``reads=True`` nor within an ``auth``: a ValueError says what is allowed, and nothing leaves."""
+    with serving(reply()) as server, using() as client:
+
+        def auth(renew: bool) -> dict[str, str]:
+            client.request(method, server.url)
+            return {}
+
+        with pytest.raises(ValueError, match="only a POST or a QUERY"):
+            client.request(method, server.url, reads=True)
+        with pytest.raises(ValueError, match="only a GET or a POST is a token request"):
+            client.request("GET", server.url, auth=auth)
+        assert client.requests == 0
+
+
 def test_a_post_that_reads_is_repeated_and_never_announced() -> None:
     """``reads=True`` makes a POST what a GET is: repeated after a passing fault, and no write."""
     writes: list[str] = []
