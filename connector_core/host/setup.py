@@ -153,12 +153,16 @@ class Setup:
         path, later = self.state(name), self.state(new)
         if path != later and later.exists():
             raise UsageError(f"there is a state of {new!r} already: {later}", hint="choose a name that was never used")
-        if half_done and not self._is_labelled(config, name):
+        label = self._label(config, name) if half_done else name
+        if label != name and (label != new or path == later):
             self.configured(name)  # raises: there is no such connection
         config = self.identified(config, name)
-        with self._relabelled(evolve(config.ref, name=name), new, asked) as identity:
-            if not half_done:
-                self.file.rename(name, new, config.connector, identity=identity)
+        if label == name:
+            with self._relabelled(evolve(config.ref, name=name), new, asked) as identity:
+                if not half_done:
+                    self.file.rename(name, new, config.connector, identity=identity)
+        else:  # it died before the state was moved
+            identity = str(config.identity)
         if path != later:
             move_state(path, later, identity)
         words = (*RESERVED, *self.settings(config.connector))
@@ -283,12 +287,14 @@ class Setup:
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _is_labelled(self, config: ConnectionConfig, name: str) -> bool:
-        """Whether the state still calls a connection of the file by that name."""
+    def _label(self, config: ConnectionConfig, name: str) -> str | None:
+        """What the state of that name calls a connection of the file, where it knows it."""
         path = self.state(name)
+        if not path.exists():
+            return None
         with explained(path), closing(open_writer(path)) as db:
             row = find_connection(db, evolve(config.ref, name=name))
-        return row is not None and row["name"] == name
+        return None if row is None else str(row["name"])
 
     @contextmanager
     def _relabelled(self, ref: ConnectionRef, new: str, asked: Requester) -> Iterator[str]:

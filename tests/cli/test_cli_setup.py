@@ -422,6 +422,25 @@ def test_a_rename_that_died_half_way_is_finished_by_the_same_again(configured: H
     assert configured("rename", "whimsical", "design").code == 2
 
 
+def test_a_rename_that_died_before_the_state_moved_is_finished_by_the_same_again(configured: Home) -> None:
+    """Where each connection has a state of its own, its history and its vault go along; no state is made for a typo."""
+    states = configured.folder / "states"
+    configured.environ["CONNECTOR_CORE_DB"] = str(states / "{connection}.db")
+    with workspace(3) as there:
+        assert configured("configure", "whimsical", f"base_url={there.url}").code == 0
+        assert configured("run", "whimsical").code == 0
+        assert configured("rename", "whimsical", "design").code == 0
+        (states / "design.db").rename(states / "whimsical.db")  # as it is where the process ended just before
+        assert configured("rename", "whimsicall", "design").code == 2
+        assert not (states / "whimsicall.db").exists()
+        assert configured("rename", "whimsical", "design").code == 0
+        assert len(configured("access", "design", "--json").document["access"]) == 3
+    assert (
+        len([o for o in configured("operations", "design", "--json").document["operations"] if o["setting"] == "name"])
+        == 1
+    )
+
+
 def test_no_rename_onto_another_history(configured: Home) -> None:
     """Two histories are never mixed, and the file is not changed either."""
     with workspace(1) as there:
