@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _LONGEST = 500  # characters of a foreign error that are worth showing
+_RESERVED_STREAMS = ("", "*")  # the beginning, and no stream
 _CONTENTS: Mapping[str, type | tuple[type, ...]] = {
     "resources": Resource, "entitlements": Entitlement, "grants": Grant, "next": Cursor, "rejected": Rejected,
     "unknown": (Key, EntitlementKey), "warnings": str,
@@ -143,6 +144,9 @@ class Connector:
         for r in page.resources:
             if not (r.id and r.type and isinstance(r.id, str) and isinstance(r.type, str)):
                 raise self._broken(hook, f"a resource whose key is {r.type!r}, {r.id!r}; both must be texts")
+        for cursor in page.next:
+            if cursor.stream in _RESERVED_STREAMS:
+                raise self._broken(hook, f"a cursor of the stream {cursor.stream!r}; that name is the host's own")
         if not all(map(_is_number, (page.total, *(cursor.index for cursor in page.next)))):
             raise self._broken(hook, "a total or an index that is no number of rows")
         return within_limits(page, f"{hook} of the plugin {self.name}")

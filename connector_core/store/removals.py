@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from connector_core.clock import Clock
 from connector_core.model import Key
 from connector_core.store.endings import FIND_ENDINGS
+from connector_core.store.frontier import NO_STREAM
 from connector_core.store.journal import invited_since
 from connector_core.store.judge import Verdict
 from connector_core.store.same import Same
@@ -30,12 +31,17 @@ class Removals:
         self._clock = clock
         self._names = {"connection": connection, "sync": sync}
 
-    def find(self, verdicts: Sequence[Verdict]) -> None:
-        """Work the tables out, by what was judged of each stream."""
+    def find(self, verdicts: Sequence[Verdict], *, can_look_up: bool = True) -> None:
+        """Work the tables out, by what was judged of each stream.
+
+        :param can_look_up: whether a look-up may prove that what no page listed is gone; else what a stream gave that
+            was not read stands.
+        """
         whole = [v.stream for v in verdicts if v.is_whole]
         names = {
             **self._names, "whole": json.dumps(whole), "everything": len(whole) == len(verdicts),
             "unanswered": json.dumps([v.stream for v in verdicts if v.unanswered]),
+            "can_look_up": can_look_up, "read": json.dumps([NO_STREAM, *(v.stream for v in verdicts)]),
             "invited_since": invited_since(self._db, self._clock),
         }  # fmt: skip
         self._same.move_out_unusual()
@@ -89,7 +95,8 @@ UPDATE staged SET state = 'yielded' WHERE seq IN (
     SELECT s.seq FROM touched t JOIN temp.seen k ON k.type = t.type AND k.id = t.id
     JOIN staged s ON s.seq = k.seq WHERE t.connection = :connection AND t.operation_watermark > s.asked)
 """
-# Nothing is missing from a stream that gave no answer.
+# Nothing is missing from a stream that gave no answer, nor what another stream listed. Each stream that was not read
+# leaves what it gave, unless a look-up will tell.
 _UNSEEN = """
 CREATE TEMP TABLE unseen AS
 SELECT r.type, r.id FROM main.current_resources r WHERE r.connection = :connection
@@ -101,6 +108,12 @@ AND NOT EXISTS (
 AND NOT EXISTS (SELECT 1 FROM json_each(:unanswered) f WHERE substr(r.held, 1, length(f.value) + 1) = f.value || '['
     OR EXISTS (SELECT 1 FROM grants g WHERE g.connection = r.connection AND g.principal_type = r.type
         AND g.principal_id = r.id AND g.inline AND g.source = f.value))
+AND NOT EXISTS (SELECT 1 FROM also_listed a WHERE a.sync = :sync AND a.type = r.type AND a.id = r.id)
+AND (:can_look_up OR (
+    (r.held IS NULL OR EXISTS (
+        SELECT 1 FROM json_each(:read) f WHERE substr(r.held, 1, length(f.value) + 1) = f.value || '['))
+    AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.connection = r.connection AND g.principal_type = r.type
+        AND g.principal_id = r.id AND g.inline AND g.source NOT IN (SELECT value FROM json_each(:read)))))
 AND NOT (r.status = 'pending' AND EXISTS (
     SELECT 1 FROM journal j WHERE j.connection = r.connection AND j.account = r.id AND j.type = r.type
     AND j.kind = 'create_account' AND j.state = 'done' AND j.outcome = 'changed'

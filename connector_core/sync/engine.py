@@ -198,7 +198,7 @@ class SyncEngine:
         state = (self._staging.commits, self._staging.newest_mark())
         if self._judgement is None or self._judgement.state != state:
             verdicts = judge_all(self._db, self._sync)
-            self._removals.find(verdicts)
+            self._removals.find(verdicts, can_look_up=self._can_look_up)
             self._losses.find()
             self._judgement = _Judgement(state=state, verdicts=verdicts, objection=self._objection())
         return self._judgement
