@@ -23,7 +23,7 @@ def duration(text: str) -> float:
     found = re.fullmatch(r"\s*(\d{1,9})\s*([smhd])\s*", text, re.ASCII)
     seconds = int(found[1]) * _UNITS[found[2]] if found else 0.0
     if not _SHORTEST <= seconds <= _LONGEST:
-        raise UsageError(f"{text!r} is no length of time", hint="say 90s, 15m, 6h or 7d")
+        raise UsageError(f"{text!r} is no time between two runs", hint="say 90s, 15m, 6h or 7d")
     return seconds
 
 
