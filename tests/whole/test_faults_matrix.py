@@ -16,15 +16,16 @@ PEOPLE = 12
 
 # Where a fault finds nothing to spoil. There it must not strike: a table that claims too much would hide silent ones.
 _ONE_ROW = {"check", "delete", "delete by id", "delete gone"}  # look at one row at most, or at one page alone
+_LISTED = {"delete gone"}  # looks through the list for whose e-mail it may be
 _NO_EXTENSION = {"revoke viewer"}  # sets ``active``
 _EVERYBODY_THERE = {"grant", "revoke", "revoke viewer", "apply"}
 SPARED: dict[str, set[str]] = {
-    "p03_start_ignored": _ONE_ROW,
+    "p03_start_ignored": _ONE_ROW - _LISTED,
     "p04_items_per_page_echoed": {"check"},
     "p05_resources_absent": {deed.name for deed in DEEDS} - {"create", "delete by id", "delete gone", "apply"},
     "p05_resources_null": {deed.name for deed in DEEDS} - {"create", "delete by id", "delete gone", "apply"},
-    "p08_window_moved": _ONE_ROW,
-    "p08_empty_page": _ONE_ROW,
+    "p08_window_moved": _ONE_ROW - _LISTED,
+    "p08_empty_page": _ONE_ROW - _LISTED,
     "p20_flat_refused": _NO_EXTENSION,
     "p20_nested_refused": _NO_EXTENSION,
     "p22_urn_split_at_its_dot": _NO_EXTENSION,
@@ -33,7 +34,7 @@ SPARED: dict[str, set[str]] = {
     - {"create", "create existing", "delete gone", "grant", "apply"},
     "p51_created_and_not_listed_yet": {deed.name for deed in DEEDS} - {"create", "apply"},
     **{name: _ONE_ROW for name in CATALOGUE if name.startswith("p35_")},
-    **{name: _ONE_ROW - {"check"} for name in ("p35_row_is_null", "p35_row_without_id", "p35_row_without_login")},
+    **{name: {"delete", "delete by id"} for name in ("p35_row_is_null", "p35_row_without_id", "p35_row_without_login")},
     **{name: _EVERYBODY_THERE for name in CATALOGUE if "unknown_id" in name},
 }
 SETTINGS: dict[str, dict[str, Any]] = {
