@@ -20,7 +20,7 @@ from connector_core.errors import (
     RowRejected,
     Unreachable,
 )
-from connector_core.model import EntitlementKey, Outcome
+from connector_core.model import EntitlementKey, Outcome, Resource
 from connector_core.names import is_same
 from connector_core.provision.accounts import Accounts
 from connector_core.provision.desired_state import AccountState, DesiredState
@@ -148,7 +148,7 @@ class Verifier:
         """An account counts as there once a read shows it: who is only invited may be in no listing (W14)."""
         if shown.resource is not None and self._is_old(wish, shown):
             return self._existed(wish, shown)
-        if shown.resource is not None and not is_same(shown.login, wish.login):
+        if shown.resource is not None and not _is_asked_for(wish, shown.resource):
             return self.after_error(wish, AccountState(), _about_others(wish), left=True)
         wish = wish.named(shown)
         try:
@@ -280,6 +280,11 @@ def role_warning(wish: DesiredState, found: AccountState) -> tuple[str, ...]:
         return (f"whether they hold {wanted.id} cannot be read",)
     held = ", ".join(e.id for e in sorted(found.held)) or "no role"
     return (f"they hold {held}, not {wanted.id}; grant it if that is meant",)
+
+
+def _is_asked_for(wish: DesiredState, account: Resource) -> bool:
+    """Whether a new account is the one asked for: some servers put something before its login, not its e-mail (P28)."""
+    return is_same(account.login, wish.login) or is_same(account.email, wish.login)
 
 
 def _about_others(wish: DesiredState) -> ProtocolError:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from attrs import frozen
 
 from connector_core.model import Key
+from connector_core.store.rows import CONTRADICTED
 
 
 @frozen(kw_only=True)
@@ -97,6 +98,12 @@ def single_readings(db: sqlite3.Connection, sync: int, stream: str, limit: int) 
         "AND r.connection = (SELECT connection FROM sync_runs WHERE id = ?1) "
         "WHERE s.stream = ?2 AND s.readings IN (1, 2) ORDER BY type, id LIMIT ?3"
     )
+    return [Key(*row) for row in db.execute(query, (sync, stream, limit))]
+
+
+def contradicted(db: sqlite3.Connection, sync: int, stream: str, limit: int) -> list[Key]:
+    """At most ``limit`` of the resources of which copies in this stream hold what excludes each other."""
+    query = f"SELECT type, id FROM staged WHERE sync = ? AND stream = ? AND unknown & {CONTRADICTED} LIMIT ?"
     return [Key(*row) for row in db.execute(query, (sync, stream, limit))]
 
 

@@ -13,6 +13,8 @@ from connector_core.store.columns import FIELDS, Fields, values_of
 
 NO_FIELDS = (None,) * len(FIELDS)
 
+CONTRADICTED = 2  # in ``unknown``: copies of one list hold what excludes each other, so that it is read by its id
+
 PrincipalGrant = tuple[str, str, int]  # type and id of who holds it, and the entitlement's number
 
 

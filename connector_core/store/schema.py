@@ -125,7 +125,7 @@ CREATE TABLE staged (       -- what was read, in the order of reading; the key's
     readings INTEGER NOT NULL,  -- a bit for each reading of the stream that listed it
     whole INTEGER NOT NULL, -- read by its id: all its grants are in `held`
     asked INTEGER NOT NULL, -- the newest of `touched` when it was asked for
-    unknown INTEGER NOT NULL,   -- what it holds could not be read
+    unknown INTEGER NOT NULL,   -- what it holds could not be read (1), or copies contradict each other (2)
     held TEXT NOT NULL,     -- numbers of the entitlements given with it
     regrant INTEGER NOT NULL,   -- whether `held` or its standing differs from the picture
     changed INTEGER NOT NULL,   -- whether the fields differ from the picture; they are left out where not

@@ -56,7 +56,7 @@ class PageStage:
         :returns: how many resources, and how many other grants, this reading had not yet; and which resources it gave
             before with other content.
         """
-        contradicting = [] if origin.read_by_id else self._copies.on_page(page, self._entitlements)
+        repeated, contradicting = (set(), []) if origin.read_by_id else self._copies.on_page(page)
         new_rows = self._stage_rejected(page, origin)
         self._stage_unknown(page, origin)
         stage_activity(self._db, self._connection, self._sync, page.resources)
@@ -71,7 +71,7 @@ class PageStage:
                 self._put_unknown([(type, id, 0)] if rows[id].unknown else (), origin)
                 others += [(type, id, number) for number in json.loads(rows[id].held)]
                 del rows[id]
-            contradicting += self._copies.merge(rows, before, origin)
+            contradicting += self._copies.merge(rows, before, origin, repeated)
             self._write(list(rows.values()), before, origin)
             new_rows += new + sum(1 for id in rows if id not in before or not before[id].readings & origin.bit)
         return new_rows, self._stage_grants(others, origin), list(dict.fromkeys(contradicting))

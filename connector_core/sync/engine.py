@@ -18,7 +18,7 @@ from connector_core.store import runs
 from connector_core.store.connections import put_resource_types
 from connector_core.store.database import transaction
 from connector_core.store.frontier import NO_STREAM
-from connector_core.store.judge import Verdict, judge_all, readings, single_readings
+from connector_core.store.judge import Verdict, contradicted, judge_all, readings, single_readings
 from connector_core.store.losses import LossTable
 from connector_core.store.publish import Publisher
 from connector_core.store.removals import Removals
@@ -111,13 +111,14 @@ class SyncEngine:
         return "rereading"
 
     def _reread(self) -> str:
-        """Read the second time; what only one reading gave is then read by its id."""
+        """Read the second time; what only one reading gave, and copies that differ, are then read by their id."""
         self._reading.drain("reading again")
         most = self._means.policy.max_lookups
         for stream, times in readings(self._db, self._sync).items() if self._can_look_up else ():
-            single = single_readings(self._db, self._sync, stream, most + 1) if times == 2 else []
-            if len(single) <= most:
-                self._staging.frontier.look_up(stream, single)
+            doubtful = contradicted(self._db, self._sync, stream, most + 1)
+            doubtful += single_readings(self._db, self._sync, stream, most + 1) if times == 2 else []
+            if len(doubtful) <= most:
+                self._staging.frontier.look_up(stream, doubtful)
         return "comparing"
 
     def _compare(self) -> str | StreamsSummary:

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from kit.sync import Script, editor, first, group, member, membership, picture, rows, user, users, viewer
 
-from connector_core.errors import PluginError, StreamExpired
-from connector_core.model import Cursor, Entitlement, Key, Page
+from connector_core.errors import PluginError, RowRejected, StreamExpired
+from connector_core.model import Cursor, Entitlement, Key, Page, Span
 
 BROKEN = "half a pair: \ud800"
 
@@ -52,16 +53,32 @@ def test_the_grants_of_a_person_on_two_pages_of_a_list_are_merged(db: Path, earl
 
 @pytest.mark.parametrize("on_one_page", [False, True])
 def test_copies_that_contradict_each_other_are_named_and_end_nothing(db: Path, on_one_page: bool) -> None:
-    """A person listed as an editor and again as a viewer stands as both, named and counted, in an incomplete sync."""
+    """A person listed as an editor and again as a viewer keeps the earlier role, unconfirmed; that is named."""
     script(users("ann", "bob")).connect(db).sync()
     copies = [users("ann", "bob"), Page(resources=(user("cem"), user("ann")), grants=(viewer("ann"),))]
     if on_one_page:
         copies = [Page(resources=copies[0].resources + copies[1].resources, grants=copies[0].grants + copies[1].grants)]
-    connection = script(*copies).connect(db)
+    connector = script(*copies)
+    connector.single[Key("user", "ann")] = RowRejected("unreadable")
+    connection = connector.connect(db)
     report = connection.sync()
     assert (report.sync.status, report.rejected, report.changes.removed) == ("incomplete", 1, 0)
     assert "user:ann was listed twice with other content" in report.warnings[0]
-    assert {row.role for row in connection.access() if row.user_id == "ann"} == {"editor", "viewer"}
+    ann = [(row.role, row.confirmed) for row in connection.access() if row.user_id == "ann"]
+    assert ann == [("editor", False)]
+
+
+@pytest.mark.parametrize("copies", [2, 3])
+def test_which_of_two_copies_that_exclude_each_other_is_so_is_read_by_id(db: Path, copies: int) -> None:
+    """The role is the one that a read of the account shows, and no second."""
+    as_viewer = Page(resources=(user("ann"),), grants=(viewer("ann"),))
+    others = (evolve(as_viewer, resources=(user("ann"), user(f"new{n}"))) for n in range(1, copies))
+    connector = script(users("ann", "bob"), *others)
+    connector.single[Key("user", "ann")] = as_viewer
+    connection = connector.connect(db)
+    assert (connection.sync().sync.status, connection.sync().rejected) == ("incomplete", copies - 1)
+    ann = [(row.role, row.confirmed) for row in connection.access() if row.user_id == "ann"]
+    assert ann == [("viewer", True)]
 
 
 def test_copies_with_other_fields_are_named(db: Path) -> None:
@@ -88,7 +105,17 @@ def test_what_a_second_list_says_is_unknown_stands(db: Path) -> None:
 
 
 def test_a_page_that_cannot_be_kept_is_given_up(db: Path) -> None:
-    """A page with a value that no store takes is asked for once more, the value set aside, the sync incomplete."""
+    """A page whose commit fails each time is asked for three times, then given up; the other lists are read on."""
+    connector = Script({
+        None: first("users", "groups"), ("users", 0): users("ann"), ("groups", 0): Page(span=Span(2**70, 1, "a", "a")),
+    })  # fmt: skip
+    connection = connector.connect(db)
+    assert connection.sync().sync.status == "incomplete"
+    assert (connector.asked.count(("groups", 0)), len(picture(connection))) == (3, 1)
+
+
+def test_a_value_that_no_store_takes_is_set_aside(db: Path) -> None:
+    """A page with such a value is asked for once more in the second reading, and the sync is incomplete."""
     connector = Script({
         None: first("users", "groups"), ("users", 0): users("ann"),
         ("groups", 0): Page(entitlements=(Entitlement(resource=Key("role", "editor"), slug="x", name=BROKEN),)),
