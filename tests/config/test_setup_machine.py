@@ -351,4 +351,4 @@ def test_it_turns_red(
     """Each mechanism that keeps connections apart, taken out, is noticed."""
     violation(monkeypatch)
     with pytest.raises((AssertionError, ConfigurationError, OSError)):
-        walk(machine, 60, 30, phases=[Phase.generate])
+        walk(machine, 600, 30, phases=[Phase.generate])
