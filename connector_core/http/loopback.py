@@ -58,6 +58,11 @@ class LoopbackServer:
         host = str(self._server.server_address[0])
         return f"{self._server.scheme}://{host}:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected now."""
+        return self._server.connections
+
     def close(self) -> None:
         """Stop listening and hang up on every client. May be called twice."""
         self._server.shutdown()
@@ -113,6 +118,11 @@ class _Server(HTTPServer):
             self.shutdown_request(request)
         with self._lock:
             self._connections.pop(request, None)
+
+    @property
+    def connections(self) -> int:
+        with self._lock:
+            return len(self._connections)
 
     def hang_up(self, within: float = 0.2) -> None:
         """Break open connections; give their threads ``within`` seconds in all, as an application may be asleep."""

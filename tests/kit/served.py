@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,6 +34,7 @@ class ServedWorkspace:
     asked: list[tuple[str, str]] = field(factory=list)
     before: Meddle = lambda method, target: None
     after: Callable[[str, str], None] = lambda method, target: None
+    connections: Callable[[], int] = lambda: 0
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         method = str(environ["REQUEST_METHOD"])
@@ -65,6 +67,13 @@ class ServedWorkspace:
     def writes(self) -> int:
         return sum(method in UNSAFE for method, _ in self.asked)
 
+    def settle(self, connections: int) -> None:
+        """Wait until what a killed client had sent is dealt with: no more connections are open than these."""
+        quiet, ends = 0, time.monotonic() + 10
+        while quiet < 3 and time.monotonic() < ends:
+            quiet = quiet + 1 if self.connections() <= connections else 0
+            time.sleep(0.02)
+
 
 @contextmanager
 def served(
@@ -77,5 +86,5 @@ def served(
     """
     here = ServedWorkspace(workspace, ScimApp(workspace, token=token, switches=switches or Switches(), clock=clock))
     with LoopbackServer(around(here) if around else here) as server:
-        here.url = server.url
+        here.url, here.connections = server.url, lambda: server.connections
         yield here
