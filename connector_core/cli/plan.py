@@ -38,7 +38,7 @@ _EVERY = 10.0  # seconds between lines where the steps themselves are not printe
 )
 @click.option("--prune", is_flag=True, help="Remove accounts that FILE does not name; else they are left alone.")
 @click.option("--include-protected", is_flag=True, help="Also where it takes access from a protected account.")
-@click.option("--undo", is_flag=True, help="Without FILE: take the last apply back.")
+@click.option("--undo", is_flag=True, help="Without FILE: take the last apply that changed anything back.")
 @click.option("--apply", "number", type=int, metavar="N", help="With --undo: an earlier apply, by its number.")
 @click.option("--exit-code", is_flag=True, help="Exit with 10 where there is something to do.")
 @click.pass_obj

@@ -60,12 +60,14 @@ _SHOWS_NOW = (
 def applied_plan(reader: Reader, apply: int | None) -> AppliedPlan:
     """Return the plan that an apply carried out.
 
-    :param apply: the number of the apply; the last one where None.
+    :param apply: the number of the apply; where None, the last one of a plan by which anything was changed.
     :raises UnknownName: there was none.
     """
     query = (
-        "SELECT digest, plan ->> '$.address' AS address FROM applies "
-        "WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1"
+        "SELECT digest, plan ->> '$.address' AS address FROM applies a "
+        "WHERE connection = ? AND (? IS NULL OR id = ?) ORDER BY EXISTS (SELECT 1 FROM journal j JOIN applies b "
+        "ON b.id = j.apply WHERE b.connection = a.connection AND b.digest = a.digest AND j.state = 'done' "
+        "AND j.outcome = 'changed') DESC, id DESC LIMIT 1"
     )
     plan = reader.db.execute(query, (reader.id, apply, apply)).fetchone()
     if plan is None:

@@ -146,3 +146,12 @@ def test_what_was_done_at_another_address_is_taken_back_there_only(tmp_path: Pat
         connect(served, tmp_path).sync()
         connect(served, tmp_path).sync(accept_removals=True)
         assert connect(served, tmp_path).plan().address
+
+
+def test_an_apply_that_found_nothing_to_do_takes_no_plan_away_from_undo(tmp_path: Path) -> None:
+    """The plan that is taken back is the last one that changed anything."""
+    with office(STAFF) as served:
+        connection = carried_out(served, tmp_path)
+        settled = connection.plan(csv_of(tmp_path, {ADA: "editor"}))
+        assert connection.apply(settled, yes=True).status == "complete" and settled.steps == ()
+        assert undone(connection.plan()) == {BOB, EVE, DAN}
