@@ -15,6 +15,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from wsgiref.types import WSGIApplication
 
@@ -49,6 +50,9 @@ class Vault(Protocol):
 
     def put(self, name: str, value: str) -> None:
         """Keep it, readable by this connection only."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """While it is held, no other process of this connection holds it: for a token that is good for one use."""
 
 
 # == setting up ================================================================================================

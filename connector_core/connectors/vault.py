@@ -17,6 +17,8 @@ from connector_core.store.database import explained, open_reader, open_writer
 from connector_core.trust import trusted
 
 _LARGEST = 2**20  # bytes of a vault
+_PATIENCE = 60.0  # seconds that a renewal by another process may take
+_RENEWAL = ".renewal.lock"
 
 
 class ConnectionVault:
@@ -41,13 +43,25 @@ class ConnectionVault:
         :raises StateError: the state or the vault cannot be used.
         """
         row = self._row()
+        if row is None or row["removed"] is None:
+            self._file(row).put(name, value)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Within it, no other process or thread is: for what may be exchanged once.
+
+        :raises StateError: another has held it for a minute, or the state or the vault cannot be used.
+        """
+        with self._file(self._row()).exclusive():
+            yield
+
+    def _file(self, row: sqlite3.Row | None) -> FileVault:
+        """The file of its own, which is named after an identity that is given to it here where it has none."""
         identity = self._ref.identity if row is None else str(row["identity"])
-        if row is not None and row["removed"] is not None:
-            return
         if identity is None:
             with explained(self._state), closing(open_writer(self._state)) as db:
                 identity = identity_of(db, self._ref)
-        FileVault(vault_file(self._state, identity)).put(name, value)
+        return FileVault(vault_file(self._state, identity))
 
     def _row(self) -> sqlite3.Row | None:
         """The state may still have another identity, where the configuration file was given one since."""
@@ -92,6 +106,23 @@ class FileVault:
                     os.fsync(file.fileno())
                 draft.replace(self._path)
 
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the file's renewal lock, which the kernel frees at death.
+
+        :raises StateError: another has held it for a minute, or it cannot be used.
+        """
+        from filelock import FileLock
+
+        lock = FileLock(f"{self._path}{_RENEWAL}", mode=0o600, is_singleton=False)
+        with self._explained():
+            make_private_folder(self._path.parent)
+            lock.acquire(timeout=_PATIENCE)
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _read(self) -> dict[str, str]:
         try:
             kept = json.loads(read_bytes(self._path, _LARGEST, look=trusted(self._path, "the vault")))
@@ -117,7 +148,7 @@ def forget_vault(state: Path, identity: str) -> None:
     """
     path = vault_file(state, identity)
     try:
-        for end in ("", ".new", ".lock"):
+        for end in ("", ".new", ".lock", _RENEWAL):
             path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
     except OSError as error:
         raise StateError(f"cannot delete the vault {path}: {what_is_wrong(error)}", hint="delete it by hand") from error

@@ -68,23 +68,25 @@ def oauth2_refresh(
     :param refresh_token: the one to begin with. Another one in the settings takes the place of what the vault keeps.
     :param client_secret: None for a public client.
 
-    A new refresh token is kept before the access token that came with it is used. Where another process used the
-    refresh token first, the one that it kept is used. The ``auth`` raises as that of `oauth2_client_credentials`.
+    A new refresh token is kept before the access token that came with it is used. One process at a time renews, so that
+    no token is used twice; where another host used it first, the one kept since is used. The ``auth`` raises as that of
+    `oauth2_client_credentials`.
     """
     endpoint = _Endpoint(http, token_url, client_id, client_secret, client_authentication)
     kept = _KeptRefreshToken(vault, refresh_token)
 
     def ask() -> TokenReply:
-        token = kept.read()
-        try:
-            reply = endpoint.refresh(token, scope)
-        except CredentialsRefused:
-            if (newer := kept.read()) == token:
-                raise
-            reply = endpoint.refresh(newer, scope)
-        if reply.refresh_token is not None:
-            kept.keep(reply.refresh_token)
-        return reply
+        with vault.exclusive():
+            token = kept.read()
+            try:
+                reply = endpoint.refresh(token, scope)
+            except CredentialsRefused:
+                if (newer := kept.read()) == token:
+                    raise
+                reply = endpoint.refresh(newer, scope)
+            if reply.refresh_token is not None:
+                kept.keep(reply.refresh_token)
+            return reply
 
     return _CachedToken(http, ask)
 

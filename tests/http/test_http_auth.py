@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -60,6 +60,11 @@ class AuthSetup(NamedTuple):
 
     def get(self, auth: Auth) -> int:
         return self.http.request("GET", f"{self.url}/people", auth=auth).status
+
+
+def another_client(served: AuthSetup) -> AuthSetup:
+    """Another process' client of the same application."""
+    return served._replace(http=HttpClient(clock=served.clock, policy=HttpPolicy(retry_budget=5.0)))
 
 
 @contextmanager
@@ -292,21 +297,36 @@ def test_a_refresh_token_that_an_earlier_version_kept_goes_on(tmp_path: Path) ->
         assert served.get(served.refreshing(vault)) == 200
 
 
-def test_a_refresh_token_that_another_process_used_first_is_no_failure(tmp_path: Path) -> None:
-    """Where two processes renew at once, the later one takes the refresh token that the earlier one kept."""
+def test_a_refresh_token_that_another_host_used_first_is_no_failure(tmp_path: Path) -> None:
+    """Where a host that does not see this one's locks renews at the same time, the token that it kept is taken."""
 
     class Racing(FileVault):
         raced = False
 
         def get(self, name: str) -> str | None:
             kept = super().get(name)
-            if not self.raced:  # between reading and using it, another process renews
+            if not self.raced:  # between reading and using it, the other host renews
                 self.raced = True
-                served.get(served.refreshing(FileVault(tmp_path / "vault")))
+                served.get(served.refreshing(Unlocked(tmp_path / "vault")))
             return kept
+
+    class Unlocked(FileVault):
+        def exclusive(self) -> AbstractContextManager[None]:
+            return nullcontext()
 
     with application() as served:
         assert served.get(served.refreshing(Racing(tmp_path / "vault"))) == 200
+
+
+def test_two_processes_never_use_one_refresh_token(tmp_path: Path) -> None:
+    """One renews at a time: an application that takes a second use for theft sees none."""
+    with application() as served, ThreadPoolExecutor(6) as pool:
+        clients = [another_client(served) for _ in range(6)]
+        auths = [client.refreshing(FileVault(tmp_path / "vault")) for client in clients]
+        assert list(pool.map(AuthSetup.get, clients, auths)) == [200] * 6
+        for client in clients:
+            client.http.close()
+    assert served.app.log.count("refresh_token") == 6
 
 
 def test_a_vault_that_holds_something_else_is_no_failure(tmp_path: Path) -> None:
