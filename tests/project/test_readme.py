@@ -47,6 +47,6 @@ def test_its_plugin_is_a_connector(tmp_path: Path) -> None:
     module = types.ModuleType("connector_core_team")
     exec(compile(blocks("README.md", "python")[1], "README.md", "exec"), vars(module))
     with Host(tmp_path / "state.db", plugins={"team": module}, installed=False) as host:
-        assert [plugin.error for plugin in host.plugins()] == [None]
+        assert [(plugin.error, plugin.contract, plugin.notes) for plugin in host.plugins()] == [(None, 2, ())]
         assert host.connection("team").sync().sync.status == "complete"
         assert [row.user for row in host.connection("team").access()] == ["ada@example.com", "ben@example.com"]
