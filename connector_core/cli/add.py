@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import asdict, define, evolve
 
 from connector_core.cli.output import error_member, exit_code_of, note, print_json, say
+from connector_core.cli.piped_secrets import PipedSecrets, checked
 from connector_core.cli.program import Command, Options
 from connector_core.cli.signals import interruptible
 from connector_core.errors import ConfigurationError, UsageError
 from connector_core.model import Finding, Secret
+from connector_core.settings import sufficient_sets
 
 if TYPE_CHECKING:
     from connector_core.host.draft import Draft, Words
@@ -38,8 +40,9 @@ def add(
 ) -> int:  # fmt: skip
     """Set up a connection: application, owner, credentials.
 
-    On a terminal it asks for what is missing. Elsewhere the secret is read from standard input. The connection is
-    tried before it is saved; the secret goes into the keyring or a file that only you can read.
+    On a terminal it asks for what is missing. Elsewhere the secret is read from standard input, several of them as JSON
+    or as lines NAME=VALUE. The connection is tried before it is saved; secrets go into the keyring or a file that only
+    you can read.
     """
     from connector_core.host.draft import Words
 
@@ -122,30 +125,32 @@ class Form:
         return Words(app=app, owner=owner, managed=managed)
 
     def with_required(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings given, and those that are required and were found nowhere yet."""
-        from connector_core.config.configuration import variable
-
+        """The settings given, and those that are required, or one set that is enough, and were found nowhere yet."""
         filled = dict(values)
-        for setting in self.capabilities.settings:
-            in_environment = self.host.configuration.environ.get(variable(self.name, setting.name))
-            if setting.required and setting.name not in filled and not in_environment:
+        missing = [s for s in self.capabilities.settings if s.required and not self._has(s.name, filled)]
+        if self.asks:
+            chosen = self._of_a_set(filled)
+            missing += [s for s in self.capabilities.settings if s.name in chosen]
+        elif wanted := [*(s.name for s in missing if s.secret), *self._secrets_of_sets(filled)]:
+            filled |= self.piped(wanted)
+        for setting in missing:
+            if filled.get(setting.name) is None:
                 filled[setting.name] = self.ask_secret(setting) if setting.secret else self._ask(setting)
         return filled
 
     def ask_secret(self, setting: Setting) -> Secret:
-        """Without echo on a terminal, else all of standard input. Never from the command line."""
-        if self.asks:
-            text = _prompt(f"{setting.name} ({setting.help}; it is not shown)", hide_input=True)
-        else:
-            text = _piped(setting)
-        if len(text) > _LONGEST_SECRET:
-            raise ConfigurationError(f"{setting.name} is longer than {_LONGEST_SECRET:,} characters: no secret is")
-        if not text.strip():
-            raise ConfigurationError(
-                f"{setting.name} is missing ({setting.help})",
-                hint=f"pass it on standard input: connector-core add {self.connector} < token.txt",
-            )
-        return Secret(text.strip())
+        """Ask without echo, on a terminal. Never from the command line."""
+        text = _prompt(f"{setting.name} ({setting.help}; it is not shown)", hide_input=True) if self.asks else ""
+        return self._checked(setting, text)
+
+    def piped(self, wanted: Collection[str]) -> dict[str, Secret]:
+        """The secrets on standard input, by name; without names, the one that is wanted.
+
+        :raises UsageError, ConfigurationError: it does not say which one it is, or holds what is no secret.
+        """
+        known = {s.name: s for s in self.capabilities.settings if s.secret}
+        found = PipedSecrets.read(known).of(wanted)
+        return {name: self._checked(known[name], text) for name, text in found.items()}
 
     def tried(self, draft: Draft, values: Mapping[str, Any]) -> tuple[Finding, ...]:
         """What `check` finds, an error of the settings included, so that a person can go back."""
@@ -196,6 +201,39 @@ class Form:
     def _document(self, findings: tuple[Finding, ...]) -> dict[str, Any]:
         return {"connection": self.name, "connector": self.connector, "findings": [asdict(f) for f in findings]}
 
+    def _checked(self, setting: Setting, text: str) -> Secret:
+        hint = f"pass it on standard input: connector-core add {self.connector} < token.txt"
+        return checked(setting.name, text, hint, setting.help)
+
+    def _has(self, name: str, values: Mapping[str, Any]) -> bool:
+        from connector_core.config.configuration import variable
+
+        return values.get(name) is not None or bool(self.host.configuration.environ.get(variable(self.name, name)))
+
+    def _rests(self, values: Mapping[str, Any]) -> list[list[str]]:
+        """What is missing of each set of settings that is enough; none where one is whole."""
+        sets = sufficient_sets(self.capabilities.manifest.settings)
+        rests = [[name for name in names if not self._has(name, values)] for names in sets]
+        return [] if [] in rests else rests
+
+    def _secrets_of_sets(self, values: Mapping[str, Any]) -> list[str]:
+        """The secrets that may come on standard input to make a set whole: the one that alone does, else all."""
+        secrets = {s.name for s in self.capabilities.settings if s.secret}
+        rests = self._rests(values)
+        alone = [rest[0] for rest in rests if len(rest) == 1 and rest[0] in secrets]
+        every = dict.fromkeys(name for rest in rests for name in rest if name in secrets)
+        return alone if len(alone) == 1 else [*every]
+
+    def _of_a_set(self, values: Mapping[str, Any]) -> list[str]:
+        """What a person is asked for to make one set whole; which one, where there are several."""
+        rests = self._rests(values)
+        if len(rests) < 2:
+            return [name for rest in rests for name in rest]
+        for number, rest in enumerate(rests, 1):
+            say(f"  {number}. {' and '.join(rest)}")
+        number = click.prompt("Which of these do you have", type=click.IntRange(1, len(rests)), default=1, err=True)
+        return rests[number - 1]
+
     def _ask_app(self, apps: Mapping[str, Mapping[str, Any]]) -> str | None:
         for app, facts in apps.items():
             kind = "managed" if facts.get("managed") else "unmanaged"
@@ -209,9 +247,6 @@ class Form:
                 f"{setting.name} is missing ({setting.help})", hint=f"give it with --set {setting.name}=..."
             )
         return _prompt(f"{setting.name} ({setting.help})")
-
-
-_LONGEST_SECRET = 65_536  # characters; what is longer is some other file
 
 
 def show(findings: tuple[Finding, ...]) -> None:
@@ -235,7 +270,7 @@ def values_of(pairs: tuple[str, ...], settings: tuple[Setting, ...], words: tupl
     values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
-        if any(s.secret and s.name == key for s in settings):
+        if any(s.secret and s.name == key and (text or s.required) for s in settings):
             raise UsageError(f"{key} is a secret: others could read it on a command line", hint="see --help")
         if not equals or key not in kinds:
             raise UsageError(f"{key!r} cannot be set", hint=f"write K=V with one of {', '.join(kinds)}")
@@ -246,16 +281,6 @@ def values_of(pairs: tuple[str, ...], settings: tuple[Setting, ...], words: tupl
         except ValueError as error:
             raise UsageError(f"{key}: {error}") from None
     return values
-
-
-def _piped(setting: Setting) -> str:
-    """Standard input, as far as a secret is long. Whatever the locale says: a file of a secret is UTF-8, too."""
-    try:
-        return sys.stdin.buffer.read(4 * _LONGEST_SECRET + 1).decode("utf-8-sig") if sys.stdin is not None else ""
-    except UnicodeDecodeError:  # its words would quote a byte of the secret
-        raise ConfigurationError(
-            f"{setting.name} on standard input is not text in UTF-8", hint="save it as UTF-8, or paste it again"
-        ) from None
 
 
 def _prompt(label: str, **how: Any) -> str:

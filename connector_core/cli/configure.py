@@ -25,27 +25,27 @@ _ORIGINS = (Column("CONNECTION"), Column("NAME"), Column("VALUE", least=12), Col
 @click.command(cls=Command)
 @click.argument("connection")
 @click.argument("pairs", nargs=-1, metavar="[K=V]...")
-@click.option("--secret", metavar="NAME", help="Replace this secret: asked for without echo, or standard input.")
+@click.option("--secret", "secrets", multiple=True, metavar="NAME", help="Replace this secret; may be given again.")
 @click.option("--keyring/--no-keyring", default=None, help="Keep the secret in the keyring, or in a file of yours.")
 @click.option("--no-check", is_flag=True, help="Save without trying it.")
 @click.pass_obj
 def configure(
-    options: Options, /, connection: str, pairs: tuple[str, ...], secret: str | None, keyring: bool | None,
+    options: Options, /, connection: str, pairs: tuple[str, ...], secrets: tuple[str, ...], keyring: bool | None,
     no_check: bool,
 ) -> int:  # fmt: skip
     """Change settings, owner, app, managed; replace a secret.
 
     K=V sets a setting, or one of app, owner and managed; K= goes back to the default. Owner and managed of a
-    connection with an app are the app's, and change for all its connections.
+    connection with an app are the app's, and change for all its connections. A secret is asked for without echo, else
+    read from standard input: several of them as JSON or as lines NAME=VALUE.
     """
     with options.host() as host:
         form = _form(options, host, connection)
         changes = values_of(pairs, form.capabilities.settings, ("app", *_OF_APP))
-        if secret is not None:
-            changes[secret] = form.ask_secret(_secret_named(form.capabilities, secret))
+        changes |= _new_secrets(form, secrets)
         if not changes:
             raise UsageError("nothing to change", hint=f"connector-core configure {connection} page_size=50")
-        if secret is not None and not no_check:
+        if secrets and not no_check:
             options.remark("checking ...")
         with interruptible(host.cancel):
             result = host.configure(connection, changes, keyring=keyring, check=not no_check)
@@ -120,6 +120,23 @@ def _form(options: Options, host: Host, connection: str) -> Form:
             hint=f"connector-core add {config.connector} sets one up",
         )
     return Form(options, host, host.capabilities(config.connector), connection)
+
+
+def _new_secrets(form: Form, names: tuple[str, ...]) -> dict[str, Any]:
+    """The secrets of these names, each asked for, or all from standard input.
+
+    :raises UsageError: one is no secret of the connector, or standard input gives others than these.
+    """
+    wanted = [_secret_named(form.capabilities, name) for name in dict.fromkeys(names)]
+    if form.asks or not wanted:
+        return {setting.name: form.ask_secret(setting) for setting in wanted}
+    piped = form.piped([setting.name for setting in wanted])
+    if more := [name for name in piped if name not in names]:
+        raise UsageError(
+            f"standard input gives {' and '.join(more)}, too",
+            hint=f"add {' '.join(f'--secret {name}' for name in more)}",
+        )
+    return {setting.name: piped.get(setting.name) or form.ask_secret(setting) for setting in wanted}
 
 
 def _secret_named(found: Capabilities, name: str) -> Any:

@@ -11,6 +11,7 @@ from connector_core.cli.program import Command, Options
 from connector_core.cli.signals import interruptible
 from connector_core.cli.table import Column, print_table
 from connector_core.model import Finding
+from connector_core.settings import alternatives, sufficient_sets
 
 if TYPE_CHECKING:
     from connector_core.host.host import Capabilities
@@ -92,7 +93,8 @@ def _document(found: Capabilities) -> dict[str, Any]:
     manifest = found.manifest
     named = {"connector": manifest.name, "display_name": manifest.display_name, "summary": manifest.summary}
     settings = [_setting(manifest.name, setting) for setting in found.settings]
-    return {**named, "resources": _resources(found), "settings": settings, "guide": to_json(manifest.guide)}
+    document = {**named, "resources": _resources(found), "settings": settings, "guide": to_json(manifest.guide)}
+    return {**document, "one_of": [[*names] for names in sufficient_sets(manifest.settings)]}
 
 
 def _resources(found: Capabilities) -> list[dict[str, Any]]:
@@ -139,15 +141,19 @@ def _print_settings(found: Capabilities) -> None:
     note("Settings, each with its name in the environment:")
     for setting in found.settings:
         row = _setting(found.manifest.name, setting)
-        default = "required" if setting.required else f"default {_text(setting.default)}"
+        default = "required" if setting.required else _default(setting.default)
         note(f"  {setting.name}: {row['type']}, {default}")
         note(f"      {setting.help}")
         note(f"      {row['environment']}")
+    if sets := sufficient_sets(found.manifest.settings):
+        note(f"It needs {alternatives(sets)}.")
 
 
-def _text(default: Any) -> str:
+def _default(default: Any) -> str:
     """A default as one would write it into the environment."""
-    return (", ".join(default) or "none") if isinstance(default, tuple) else str(default)
+    if default is None:
+        return "optional"
+    return f"default {(', '.join(default) or 'none') if isinstance(default, tuple) else default}"
 
 
 def _print_guide(found: Capabilities) -> None:

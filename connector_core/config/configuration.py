@@ -26,7 +26,7 @@ from connector_core.config.secrets import Places, fetch
 from connector_core.errors import ConfigurationError, UnknownName, UsageError
 from connector_core.files import read_bytes, what_is_wrong
 from connector_core.model import Json, Secret
-from connector_core.settings import IDENTITY, RESERVED, Setting, declared
+from connector_core.settings import IDENTITY, RESERVED, Setting, alternatives, declared, sufficient_sets
 from connector_core.store.connections import ConnectionRef
 from connector_core.trust import trusted
 
@@ -203,6 +203,7 @@ def resolve(config: ConnectionConfig, settings: type, *, sandbox_address: str | 
             values[s.name] = _convert(s, found[s.name], config)
         elif s.required and s.name not in values:
             raise _missing(s, config, known)
+    _require_enough(config, sufficient_sets(settings), values)
     return _made(settings, values, found, config.name)
 
 
@@ -234,6 +235,8 @@ def _described(setting: Setting, value: Value | None) -> dict[str, str]:
     if value is None and setting.required:
         return {"value": "", "origin": "missing"}
     raw = setting.default if value is None else value.raw
+    if raw is None:
+        return {"value": "", "origin": "default" if value is None else value.origin}
     text = addresses.shown(raw) if setting.address and isinstance(raw, str) else _shown(raw)
     return {"value": "***" if setting.secret else text, "origin": "default" if value is None else value.origin}
 
@@ -285,6 +288,8 @@ def _of_sandbox(settable: Iterable[Setting], address: str) -> dict[str, Any]:
 
 def _convert(setting: Setting, value: Value, config: ConnectionConfig) -> Any:
     what = f"{setting.name} ({value.origin})"
+    if value.raw is None and setting.default is None:  # an argument that leaves it out
+        return None
     if setting.secret:
         places = Places(environ=config.environ, folder=config.file and config.file.parent)
         return fetch(value.raw, what, places, written=value.source == "file")
@@ -347,6 +352,23 @@ def _missing(setting: Setting, config: ConnectionConfig, known: Iterable[str]) -
     return ConfigurationError(
         f"{config.name} has no {setting.name} ({setting.help}); looked at: {'; '.join(places)}",
         hint=f"{near[0]} is set: is that a misspelling?" if near else hint,
+    )
+
+
+def _require_enough(config: ConnectionConfig, sets: tuple[tuple[str, ...], ...], values: Mapping[str, Any]) -> None:
+    """Refuse settings of which no set that is enough is whole.
+
+    :raises ConfigurationError: which sets would be, what is there of them, and how to give the rest.
+    """
+    missing = [[name for name in names if values.get(name) is None] for names in sets]
+    if not sets or [] in missing:
+        return
+    given = sorted({name for names in sets for name in names if values.get(name) is not None})
+    raise ConfigurationError(
+        f"{config.name} needs {alternatives(sets)}; it has {' and '.join(given) or 'none of them'}",
+        hint=f"`connector-core configure {config.name}` (`--secret NAME` for secrets), or the environment, such as "
+        f"{variable(config.name, min(missing, key=len)[0])}; "
+        f"`connector-core capabilities {config.connector}` shows all settings",
     )
 
 

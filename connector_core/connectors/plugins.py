@@ -22,7 +22,7 @@ from connector_core.connectors.connector import Connector, error_text, failure, 
 from connector_core.connectors.plugin_output import PluginVoice
 from connector_core.errors import ConnectorCoreError, PluginError, UnknownName
 from connector_core.model import Manifest
-from connector_core.settings import declared
+from connector_core.settings import sufficient_sets
 
 T = TypeVar("T")
 CONTRACTS = (1, 2)  # the versions of the plugin contract that this host speaks
@@ -194,7 +194,7 @@ def _verify_manifest(connector: Connector) -> Manifest:
         raise PluginError(f"the manifest is named {manifest.name!r}, its entry point {name!r}: they must be the same")
     _verify_grants(manifest)
     try:
-        list(declared(manifest.settings))
+        sufficient_sets(manifest.settings)
     except Exception as error:
         raise PluginError(f"the plugin {name} has no usable settings class: {error_text(error)}") from error
     return manifest

@@ -77,7 +77,8 @@ class Draft:
         setup, words = self.setup, Words(app=app, owner=owner, managed=managed)
         words.refuse_twice(setup.configuration.apps)
         known = setup.settings(self.connector)
-        values = {k: Secret(v) if known[k].secret and isinstance(v, str) else v for k, v in settings.items()}
+        given = {k: v for k, v in settings.items() if v is not None}
+        values = {k: Secret(v) if known[k].secret and isinstance(v, str) else v for k, v in given.items()}
         secrets = {k: v for k, v in values.items() if isinstance(v, Secret)}
         earlier = setup.label_of_earlier(self.name)
         warning = f"the state keeps the history of an earlier {self.name} as {earlier}"
@@ -85,7 +86,7 @@ class Draft:
         with setup.kept_if_saved(kept, self.name), setup.entered(self._config({})):
             setup.file.add_connection(self.name, *self._tables(words, values, kept))
         return SetupResult(
-            connection=self.name, identity=self.identity, file=setup.path, changed=tuple(sorted(settings)),
+            connection=self.name, identity=self.identity, file=setup.path, changed=tuple(sorted(given)),
             secrets={key: where.place for key, where in kept.items()},
             warnings=() if earlier is None else (warning,),
         )  # fmt: skip
