@@ -18,6 +18,8 @@ TYPE_CHECKING = False  # type checkers know this name; importing it would cost m
 if TYPE_CHECKING:
     from typing import Any
 
+    from connector_core.cli.pass_host import pass_host
+    from connector_core.cli.program import Options
     from connector_core.clock import Clock, SystemClock
     from connector_core.config.configuration import Configuration
     from connector_core.config.secret_store import Leftover
@@ -109,6 +111,8 @@ __version__: str
 
 # Where names lie that are neither errors nor plain values.
 _HOMES = {
+    "pass_host": "cli.pass_host",
+    "Options": "cli.program",
     "Clock": "clock",
     "SystemClock": "clock",
     "Configuration": "config.configuration",
@@ -227,6 +231,7 @@ __all__ = [
     "NotFound",
     "Operation",
     "OperationRefused",
+    "Options",
     "Outcome",
     "Page",
     "Picture",
@@ -267,6 +272,7 @@ __all__ = [
     "hookimpl",
     "oauth2_client_credentials",
     "oauth2_refresh",
+    "pass_host",
     "secret",
     "setting",
 ]

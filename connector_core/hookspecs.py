@@ -178,7 +178,8 @@ def operation_finished(operation: Operation) -> None:
 def register_commands(cli: click.Group) -> None:
     """Add commands to the command line.
 
-    :param cli: the group that they are added to.
+    :param cli: the group that they are added to. ``@cli.command()`` gives one the options of every command, and
+        `pass_host` the host.
 
     Announced to every plugin once, when a command is looked for that is not one of ours.
     """

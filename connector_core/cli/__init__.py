@@ -8,6 +8,7 @@
     table.py     columns that fit the terminal
     progress.py  how far a long run is
     prompts.py   what a person is asked, on a terminal only
+    pass_host.py      what a command of a plugin is given
     piped_secrets.py  secrets from standard input, one as it is or several by name
 
     plugins.py      plugins, capabilities, check

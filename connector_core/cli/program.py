@@ -54,7 +54,7 @@ COMMANDS = {  # by name: the module, imported when the command is asked for, and
 
 @define
 class Options:
-    """What the options understood everywhere came to."""
+    """What the options of every command say: where state and configuration are, and what is to be printed."""
 
     db: str | None = None
     config: str | None = None
@@ -63,7 +63,10 @@ class Options:
     quiet: bool = False
 
     def host(self, *, new: bool = False) -> Host:
-        """:param new: the configuration file is about to be written, and need not be there yet."""
+        """Open the host of ``--db``, ``--config`` and the environment.
+
+        :param new: the configuration file is about to be written, and need not be there yet.
+        """
         from connector_core.connectors.plugin_output import keep_hooks_off_stdout
         from connector_core.host.host import Host
 

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import click
+import pytest
+from click.testing import CliRunner
 from kit.pages import blocks
 
 import connector_core
-from connector_core import Host
+from connector_core import Host, Options
 from connector_core.settings import sufficient_sets
 
 
 def executed(number: int) -> dict[str, Any]:
     """What a block defines, run after the imports that a plugin begins with."""
     names: dict[str, Any] = {name: getattr(connector_core, name) for name in connector_core.__all__}
-    names |= {"frozen": attrs.frozen}
+    names |= {"click": click, "frozen": attrs.frozen}
     exec(compile(blocks("docs/plugins.md", "python")[number], "plugins.md", "exec", dont_inherit=True), names)
     return names
 
@@ -44,3 +47,19 @@ def test_its_settings_have_two_sets_of_which_one_is_enough() -> None:
     settings = executed(1)["Settings"]
     assert sufficient_sets(settings) == (("token",), ("client_id", "client_secret"))
     assert settings().base_url == "https://api.example.com"
+
+
+def test_its_command_prints_who_has_no_role(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Added to a group, it has the host of the command line's options."""
+    rota = types.ModuleType("connector_core_rota")
+    exec(compile(blocks("docs/plugins.md", "python")[0], "plugins.md", "exec", dont_inherit=True), vars(rota))
+    (tmp_path / "rota.csv").write_text("email,name,lead\nada@example.com,Ada,yes\nben@example.com,Ben,no\n")
+    (tmp_path / "connector-core.toml").write_text("[connections.rota]\n")
+    (tmp_path / "connector-core.toml").chmod(0o600)
+    monkeypatch.setenv("CONNECTOR_CORE_CONFIG", str(tmp_path / "connector-core.toml"))
+    options, program = Options(db=str(tmp_path / "state.db")), click.Group()
+    with Host(tmp_path / "state.db", plugins={"rota": rota}, installed=False) as host:
+        host.connection("rota", settings={"file": str(tmp_path / "rota.csv")}).sync()
+    executed(2)["register_commands"](program)
+    done = CliRunner().invoke(program, ["strangers", "rota"], obj=options)
+    assert (done.output, done.exit_code) == ("ben@example.com\n", 0)
