@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from kit.sync import Script, first, group, member, membership, user
+from kit.sync import Script, first, group, member, membership, user, viewer
 
 from connector_core.errors import Unreachable
 from connector_core.hookspecs import hookimpl
 from connector_core.host.connection import Connection
-from connector_core.model import Grant, Outcome, Page
+from connector_core.model import Grant, Outcome, Page, Resource
 
 ADA, BO = "ada@example.com", "bo@example.com"
 
@@ -120,3 +120,20 @@ def test_a_look_up_by_login_proves_no_absence(tmp_path: Path) -> None:
     assert (script.sent, held(connection)) == ([], {("ada", True)})
     done = connection.revoke("g", ADA, yes=True)
     assert (done.outcome, done.verified, script.members, held(connection)) == ("changed", True, set(), set())
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_read_that_shows_another_role_of_the_group_denies_the_grant(tmp_path: Path, verified: bool) -> None:
+    """Though it does not give all grants: an application that sets another role than the one asked for is found out."""
+
+    class Stubborn(GroupProvider):
+        @hookimpl
+        def sync_resource(self, resource: Resource) -> Page | None:
+            return Page(resources=(user(resource.id),), grants=(viewer(resource.id),))
+
+    script = Stubborn()
+    script.outcome = Outcome(after=script.sync_resource(user("ada")), verified=verified)
+    connection = synced(script, tmp_path / "s.db")
+    operation = connection.grant("editor", ADA)
+    assert (operation.state, operation.error and operation.error.code) == ("failed", "not_carried_out")
+    assert not [row for row in connection.access() if row.role == "editor"]
