@@ -14,7 +14,7 @@ from connector_core.store.columns import FIELDS, resource_of
 from connector_core.store.database import transaction
 
 NO_STREAM = "*"  # of rows and grants that no stream gave
-_BARREN_PAGES = 100  # pages of a stream that may bring nothing new at all (P08, P16)
+BARREN_PAGES = 100  # pages of a stream that may bring nothing new at all (P08, P16)
 _NAMELESS_PAGES = 10  # pages that may hold nothing but rows without an id: a server may give the same for ever (P03)
 
 
@@ -187,7 +187,7 @@ class Frontier:
         mine = (self._sync, task.stream, task.reading)
         which = "frontier WHERE sync = ? AND stream = ? AND reading = ? AND new_rows = 0"
         barren, nameless = self._db.execute(f"SELECT count(*), total(rows > 0) FROM {which}", mine).fetchone()
-        return bool(barren >= _BARREN_PAGES or (rows and nameless >= _NAMELESS_PAGES))
+        return bool(barren >= BARREN_PAGES or (rows and nameless >= _NAMELESS_PAGES))
 
     def _open(self, kind: str, cursor: Cursor, reading: int, *, root: bool) -> bool:
         inserted = self._db.execute(
