@@ -120,6 +120,15 @@ def find_account(client: Any, login: str) -> Page | None:
     """
 
 
+@hookspec(firstresult=True)
+def check_grant(client: Any, grant: Grant) -> bool | None:
+    """Say whether the grant is held now, also by what few requests show; None where the application does not say.
+
+    Asked before and after a grant or a revoke, in place of reading all that its principal holds. It proves one grant,
+    and nothing of others.
+    """
+
+
 # == writing: hooks only write; reading, guarding, journal and verification are the host's ======================
 
 

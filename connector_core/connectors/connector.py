@@ -74,6 +74,12 @@ class Connector:
     def find_account(self, client: Any, login: str) -> Page:
         return self._alone("find_account", self._ask("find_account", Page, client=client, login=login))
 
+    def check_grant(self, client: Any, grant: Grant) -> bool | None:
+        answer = self._call("check_grant", client=client, grant=grant)
+        if not isinstance(answer, bool | None):
+            raise self._broken("check_grant", f"{type(answer).__name__} where True, False or None is expected")
+        return answer
+
     def create_account(self, client: Any, account: NewAccount) -> Outcome:
         return self._outcome("provision_create_account", client=client, account=account)
 

@@ -89,7 +89,7 @@ def _verifier(
         follower = Follower(db, connection, calls.clock)
         follower.define(session.manifest.entitlements)
     journal = Journal(db, connection, calls.clock, holder, session.address)
-    accounts = Accounts(session=session, calls=calls, journal=journal)
+    accounts = Accounts(session=session, calls=calls, journal=journal, stored=follower.defined)
     log = LogBuffer(connection, calls.clock, session.http.mask)
     book = OperationLog(journal=journal, follower=follower, accounts=accounts, log=log)
     return Verifier(accounts=accounts, book=book, clock=calls.clock, patience=policy.verify_for)

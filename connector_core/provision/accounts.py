@@ -18,11 +18,15 @@ from connector_core.store.journal import Journal
 
 @frozen(kw_only=True)
 class Accounts:
-    """The accounts of one application. Every method but `excludes` may make requests, and raises what they raise."""
+    """The accounts of one application. Every method but `excludes` may make requests, and raises what they raise.
+
+    ``stored``: what the state knows of an entitlement.
+    """
 
     session: Session
     calls: Calls
     journal: Journal
+    stored: Callable[[EntitlementKey], Entitlement | None] = lambda key: None
     _defined: dict[EntitlementKey, Entitlement] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -64,11 +68,49 @@ class Accounts:
         return any(each.type == type and each.grants == "with_resource" for each in types)
 
     def complete(self, wish: DesiredState, found: AccountState) -> AccountState:
-        """The account read by its id, where a look-up did not show what matters for a grant or a revoke."""
+        """The account with what matters for a grant or a revoke, where a look-up did not show it.
+
+        `check_grant` is asked for it, or the account is read by its id.
+        """
+        found = self.checked(wish, found)
         matters = wish.kind == "revoke" or (wish.kind == "grant" and not found.held)
         if wish.is_satisfied(found) is None and matters and found.partial and wish.key and self._gives_all(wish.type):
             return found if found.unknown else self.read(wish)
         return found
+
+    def checked(self, wish: DesiredState, found: AccountState) -> AccountState:
+        """The same, with the answer of `check_grant` where the read does not say whether the grant is held."""
+        if found.seen and wish.is_satisfied(found) is None and self.is_checked(wish):
+            return self._with_answer(wish, found) or found
+        return found
+
+    def after_write(self, wish: DesiredState, before: AccountState) -> AccountState:
+        """The account once it was written to: of a grant that `check_grant` answers, that one answer."""
+        if wish.kind == "create_account":
+            return self.listed(wish)
+        if before.there and before.seen and self.is_checked(wish):
+            return self._with_answer(wish, before) or self.read(wish)
+        return self.read(wish)
+
+    def is_checked(self, wish: DesiredState) -> bool:
+        """Return whether `check_grant` is asked, and answers all that matters.
+
+        Of an exclusive grant, others matter, too; a revocation may change the account itself.
+        """
+        if wish.entitlement is None or wish.key is None or "check_grant" not in self.session.connector.hooks:
+            return False
+        entitlement = self.definition(wish)
+        if wish.kind == "revoke" and (entitlement is None or entitlement.on_revoke != "nothing"):
+            return False
+        exclusive = entitlement is not None and entitlement.exclusive is not None
+        return not (exclusive and self._gives_all(wish.type))
+
+    def _with_answer(self, wish: DesiredState, found: AccountState) -> AccountState | None:
+        """The account with what `check_grant` says; None where it cannot tell."""
+        assert wish.key is not None and wish.entitlement is not None
+        grant, connector = Grant(wish.entitlement, wish.key), self.session.connector
+        is_held = self.calls(lambda: connector.check_grant(self.session.client, grant))
+        return None if is_held is None else found.with_answer(grant.entitlement, is_held)
 
     def by_possible_id(self, name: str) -> AccountState:
         """As `by_key`, of a name that may be no id, or none any more: some servers call that a bad request (P54)."""
@@ -161,7 +203,7 @@ class Accounts:
         """The account as it is now."""
         if wish.key is None:
             return self.find(wish.login or "")
-        found = self.by_key(wish.key)
+        found = self.checked(wish, self.by_key(wish.key))
         if wish.invited is None or wish.kind == "delete_account":
             return found
         return AccountState.invited(wish.invited) if found.resource is None else found.pending()
@@ -203,6 +245,13 @@ class Accounts:
         return change(client, Grant(wish.entitlement, key))
 
     # -- entitlements --------------------------------------------------------------------------------------
+
+    def definition(self, wish: DesiredState) -> Entitlement | None:
+        """What the wish grants or revokes; of a grant as the last sync read it, as it can remove no account."""
+        if wish.entitlement is None:
+            return None
+        stored = self.stored(wish.entitlement) if wish.kind == "grant" else None
+        return self._defined.get(wish.entitlement) or stored or self.entitlement(wish.entitlement)
 
     def entitlement(self, key: EntitlementKey) -> Entitlement | None:
         """What it is: as the manifest says, or as the application says of its resource; None where neither does."""

@@ -23,14 +23,16 @@ class Differs(GuardRefused):
 class AccountState:
     """An account as it was just read. ``resource`` None: there is none. ``unknown``: what it holds cannot be read.
 
-    ``partial``: it may hold more than ``held``, as the read does not give all grants. ``seen`` is false where the
-    journal alone speaks for it: an invited account that cannot be seen yet (W14).
+    ``partial``: it may hold more than ``held``, as the read does not give all grants. ``checked``: the entitlement of
+    which `check_grant` said whether it is held, whatever the read shows. ``seen`` is false where the journal alone
+    speaks for it: an invited account that cannot be seen yet (W14).
     """
 
     resource: Resource | None = None
     held: frozenset[EntitlementKey] = frozenset()
     unknown: bool = False
     partial: bool = False
+    checked: EntitlementKey | None = None
     seen: bool = True
 
     @classmethod
@@ -85,6 +87,11 @@ class AccountState:
         """The name that the account bears; its id where it has none."""
         return (self.resource.login or self.resource.id) if self.resource is not None else None
 
+    def with_answer(self, entitlement: EntitlementKey, is_held: bool) -> AccountState:
+        """The same, and whether it holds that entitlement, as `check_grant` said."""
+        held = self.held | {entitlement} if is_held else self.held - {entitlement}
+        return evolve(self, held=held, checked=entitlement, partial=True)
+
     def pending(self) -> AccountState:
         """The same, not listed yet."""
         if self.resource is None or not self.there:
@@ -133,6 +140,8 @@ class DesiredState:
         if not found.there:
             return self.kind == "revoke"
         holds = self.entitlement in found.held
+        if found.checked is not None and found.checked == self.entitlement:
+            return holds == (self.kind == "grant")
         if found.unknown or (found.partial and not holds):
             return None
         return holds == (self.kind == "grant")

@@ -92,7 +92,7 @@ class Provisioner:
             if self._is_so(wish, found):
                 return self.unchanged(wish, found, reactivated=reactivated)
             wish.require_expected(found)
-            loss = Loss.by(wish, found, self.accounts.entitlement)
+            loss = Loss.by(wish, found, self.accounts)
             self.guards.check(wish, found, loss, self.consent)
             self.announce_planned(wish, found)
             asked = not self.dry and self.guards.confirm(wish, loss, self.consent)

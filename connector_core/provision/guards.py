@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import field, frozen
 
@@ -13,7 +13,13 @@ from connector_core.model import Entitlement, EntitlementKey, Key, Operation
 from connector_core.protection import SETTING, Protection
 from connector_core.provision.desired_state import AccountState, DesiredState
 
-Definitions = Callable[[EntitlementKey], Entitlement | None]
+
+class Definitions(Protocol):
+    """What entitlements are; None where that is not known."""
+
+    def definition(self, wish: DesiredState) -> Entitlement | None: ...
+
+    def entitlement(self, key: EntitlementKey) -> Entitlement | None: ...
 
 
 @frozen(kw_only=True)
@@ -93,23 +99,25 @@ class Loss:
     takes: bool
 
     @classmethod
-    def by(cls, wish: DesiredState, found: AccountState, define: Definitions) -> Loss:
-        """:param define: what an entitlement is; None where that is not known, and then the worst is assumed."""
-        entitlement = define(wish.entitlement) if wish.entitlement is not None else None
+    def by(cls, wish: DesiredState, found: AccountState, definitions: Definitions) -> Loss:
+        """Where what an entitlement is is not known, the worst is assumed."""
+        entitlement = definitions.definition(wish)
         removes = wish.kind == "delete_account" or (
             wish.kind == "revoke" and (entitlement is None or entitlement.on_revoke == "removes_account")
         )
-        takes = removes or wish.kind == "revoke" or (wish.kind == "grant" and _downgrades(entitlement, found, define))
+        takes = (
+            removes or wish.kind == "revoke" or (wish.kind == "grant" and _downgrades(entitlement, found, definitions))
+        )
         return cls(entitlement=entitlement, removes=removes, takes=takes)
 
 
-def _downgrades(granted: Entitlement | None, found: AccountState, define: Definitions) -> bool:
+def _downgrades(granted: Entitlement | None, found: AccountState, definitions: Definitions) -> bool:
     """Whether granting it ends something that is more. What cannot be read may be lost."""
     if granted is None or granted.exclusive is None:
         return False
     if found.unknown:
         return not granted.paid
-    ended = (e for key in found.held if (e := define(key)) and e.excludes(granted))
+    ended = (e for key in found.held if (e := definitions.entitlement(key)) and e.excludes(granted))
     return any(not _is_less(e, granted) for e in ended)
 
 

@@ -87,7 +87,8 @@ class OperationLog:
         """What the account holds: as read, and where that is not all, or impossible, as the picture has it."""
         if key is None or not (found.unknown or found.partial):
             return found.held
-        return frozenset(self.follower.held(key)) | (frozenset() if found.unknown else found.held)
+        known = frozenset(self.follower.held(key)) - {found.checked}
+        return known | (found.held if found.checked or not found.unknown else frozenset())
 
     def _end(self, id: int, wish: DesiredState, ending: OperationResult) -> None:
         mask, after = self.accounts.session.http.mask, ending.after
@@ -110,12 +111,13 @@ class OperationLog:
         self.log.flush(self.journal.db, id)
 
     def _now(self, key: Key, wish: DesiredState, after: AccountState, ending: OperationResult) -> AccountSnapshot:
-        held = self.held(key, after) if after.unknown else after.held
+        unknown = after.unknown and after.checked is None
+        held = self.held(key, after) if unknown else after.held
         revoked = {wish.role} if wish.kind == "revoke" and ending.state == "done" else set()
         elsewhere = after.partial and after.resource is not None
         return AccountSnapshot(
             key=key, resource=after.resource, held=held if after.there else frozenset(),
-            confirmed=ending.confirmed and not after.unknown,
+            confirmed=ending.confirmed and not unknown,
             listed_elsewhere=self._listed_elsewhere(key, held, revoked) if elsewhere else frozenset(),
         )  # fmt: skip
 

@@ -73,7 +73,7 @@ class Verifier:
         if outcome.verified and (ending := self._proven(wish, before, shown)):
             return ending
         try:
-            after = self._read_until_done(wish)
+            after = self._read_until_done(wish, before)
         except Interrupted:
             raise
         except ConnectorCoreError as error:
@@ -95,12 +95,16 @@ class Verifier:
             return AccountState()
 
     def _proven(self, wish: DesiredState, before: AccountState, shown: AccountState) -> OperationResult | None:
-        """What a reply that is proof says; a reply without the account counts where no read gives all its grants."""
+        """What a reply that is proof says.
+
+        A reply without the account counts where no read gives all its grants, or `check_grant` is there to spare it.
+        """
+        counts = shown.partial or self.accounts.is_checked(wish)
         if shown.resource is not None or wish.kind not in ("grant", "revoke"):
             so = self._is_achieved(wish, shown)
         else:
-            so = None if shown.partial else False
-        if so is None and shown.partial and not shown.unknown:
+            so = None if counts else False
+        if so is None and counts and not shown.unknown:
             after = shown if shown.resource is not None else before
             return evolve(self.as_wished(wish, before, after), verified=True, confirmed=True)
         return self.done(wish, before, shown) if so else None
@@ -113,11 +117,11 @@ class Verifier:
             return False
         return so
 
-    def _read_until_done(self, wish: DesiredState) -> AccountState:
+    def _read_until_done(self, wish: DesiredState, before: AccountState) -> AccountState:
         """Read again and again for a few seconds, as long as it differs: eventual consistency (P51)."""
         deadline, pause = self.clock.monotonic() + self.patience, self.first
         while True:
-            found = self.accounts.listed(wish) if wish.kind == "create_account" else self.accounts.read(wish)
+            found = self.accounts.after_write(wish, before)
             left = deadline - self.clock.monotonic()
             if self._is_achieved(wish, found) is not False or left <= 0:
                 return found
@@ -160,7 +164,7 @@ class Verifier:
             return self.after_error(wish, AccountState(), _about_others(wish), left=True)
         wish = wish.named(shown)
         try:
-            after = self._read_until_done(wish)
+            after = self._read_until_done(wish, AccountState())
         except Interrupted:
             raise
         except ConnectorCoreError as error:
@@ -208,7 +212,7 @@ class Verifier:
         if isinstance(error, Interrupted):
             return OperationResult(state="unknown", error=error)
         try:
-            found = self.accounts.read(wish) if isinstance(error, _DECLINED) else self._read_until_done(wish)
+            found = self.accounts.read(wish) if isinstance(error, _DECLINED) else self._read_until_done(wish, before)
         except ConnectorCoreError:
             return OperationResult(state="failed" if isinstance(error, _DECLINED) else "unknown", error=error)
         if wish.is_satisfied(found):

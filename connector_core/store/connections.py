@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from attrs import frozen
 
 from connector_core.errors import UsageError
-from connector_core.model import Entitlement, EntitlementKey, ResourceType
+from connector_core.model import Entitlement, EntitlementKey, Key, ResourceType
 from connector_core.store.companions import move_vault
 from connector_core.store.database import transaction
 
@@ -208,6 +208,15 @@ def head(db: sqlite3.Connection, connection: int) -> int | None:
 _DEFINED = ("name", "description", "privileged", "exclusive", "paid", "expands", "on_revoke")
 ENTITLEMENT_COLUMNS = ", ".join(_DEFINED)
 """What is kept of an entitlement, its key apart: fields of the class and columns alike."""
+
+
+def entitlement_of(r: sqlite3.Row) -> Entitlement:
+    """Return what a row of ``known_entitlements`` says; ``note`` and ``falls_back_to`` are not stored."""
+    return Entitlement(
+        resource=Key(r["type"], r["resource_id"]), slug=r["slug"], name=r["name"], description=r["description"],
+        privileged=bool(r["privileged"]), exclusive=r["exclusive"], paid=bool(r["paid"]), expands=bool(r["expands"]),
+        on_revoke=r["on_revoke"],
+    )  # fmt: skip
 
 
 class EntitlementRows(dict[EntitlementKey, int]):

@@ -11,7 +11,7 @@ from connector_core.clock import Clock, rfc3339
 from connector_core.model import Entitlement, EntitlementKey, Key, Resource
 from connector_core.store.activity import keep_activity
 from connector_core.store.columns import COLUMNS, FIELDS, Fields, Value, as_text, name_keys, resource_of, values_of
-from connector_core.store.connections import EntitlementRows, new_number, publish_event
+from connector_core.store.connections import EntitlementRows, entitlement_of, new_number, publish_event
 from connector_core.store.rows import HELD_NOW
 
 ANY_STREAM = ("*", 0)  # the source of a grant that no stream has given yet
@@ -65,6 +65,12 @@ class Follower:
         """Every entitlement that was ever read or granted."""
         query = "SELECT type, resource_id, slug FROM known_entitlements WHERE connection = ?"
         return [EntitlementKey(*row) for row in self._db.execute(query, (self._connection,))]
+
+    def defined(self, key: EntitlementKey) -> Entitlement | None:
+        """What an entitlement is, as the last published sync read it; None where it was never read."""
+        query = "SELECT * FROM known_entitlements WHERE (connection, type, resource_id, slug) = (?, ?, ?, ?)"
+        row = self._db.execute(query, (self._connection, *key)).fetchone()
+        return None if row is None else entitlement_of(row)
 
     def resource(self, key: Key) -> Resource | None:
         """The account in the picture."""

@@ -26,7 +26,7 @@ from connector_core.model import (
 from connector_core.names import ambiguous, entitlements_named
 from connector_core.store.access import AccessRows, resources_at
 from connector_core.store.changes import changes_where
-from connector_core.store.connections import ENTITLEMENT_COLUMNS, ConnectionRef, find_connection, head
+from connector_core.store.connections import ConnectionRef, entitlement_of, find_connection, head
 from connector_core.store.logs import lines
 from connector_core.store.naming import AccountNames
 from connector_core.store.runs import sync_info
@@ -157,16 +157,9 @@ class Reader:
         return self.rows(at).of_all() if entitlements is None else self.rows(at).of_holders(entitlements)
 
     def entitlements(self) -> tuple[Entitlement, ...]:
-        """What can be held, as far as the picture knows: neither ``note`` nor what revoking does."""
-        query = f"SELECT type, resource_id, slug, {ENTITLEMENT_COLUMNS} FROM known_entitlements WHERE connection = ?"
-        return tuple(
-            Entitlement(
-                resource=Key(r["type"], r["resource_id"]), slug=r["slug"], name=r["name"], description=r["description"],
-                privileged=bool(r["privileged"]), exclusive=r["exclusive"], paid=bool(r["paid"]),
-                expands=bool(r["expands"]),
-            )
-            for r in self.db.execute(query, (self.id,))
-        )  # fmt: skip
+        """What can be held, as far as the picture knows."""
+        query = "SELECT * FROM known_entitlements WHERE connection = ?"
+        return tuple(map(entitlement_of, self.db.execute(query, (self.id,))))
 
     def rows(self, at: int | None) -> AccessRows:
         """Rows of the picture."""
