@@ -16,6 +16,7 @@ Numbers such as P35 name the behaviour of real servers that a line answers to; d
     groups.py    groups and their members
     presence.py  whether a resource is really gone
     patch.py     the body of a PATCH
+    provider.py  what a service provider says of itself
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from connector_core.scim.filters import find, find_all
 from connector_core.scim.groups import ScimGroups
 from connector_core.scim.patch import MemberStyle, PatchStyle, replace
 from connector_core.scim.presence import existing
+from connector_core.scim.provider import ProviderFeatures, attributes, features
 from connector_core.scim.reading import Extension, ScimRow, read_rows
 from connector_core.scim.users import ScimUsers, new_user
 
@@ -33,13 +35,16 @@ __all__ = [
     "Extension",
     "MemberStyle",
     "PatchStyle",
+    "ProviderFeatures",
     "ScimClient",
     "ScimGroups",
     "ScimRow",
     "ScimUsers",
+    "attributes",
     "bearer",
     "clean_token",
     "existing",
+    "features",
     "find",
     "find_all",
     "new_user",

@@ -60,6 +60,10 @@ class ScimClient:
         """One resource (section 3.4.1). `NotFound` alone is no proof that there is none, see `presence.existing`."""
         return _required(*self._send("GET", urls.endpoint(self._base, endpoint, id)))
 
+    def document(self, path: str) -> dict[str, Any]:
+        """A document that is no resource, such as ``/ServiceProviderConfig`` (section 4)."""
+        return _required(*self._send("GET", urls.endpoint(self._base, path)))
+
     def create(self, endpoint: str, document: Mapping[str, Any]) -> dict[str, Any] | None:
         """Create a resource (section 3.3); what the server made of it, or None where it does not say.
 
@@ -74,6 +78,14 @@ class ScimClient:
     def patch(self, endpoint: str, id: str, document: Mapping[str, Any]) -> dict[str, Any] | None:
         """Change a resource (section 3.5.2); what it is now, or None where the reply has no body (P38)."""
         _, reply = self._send("PATCH", urls.endpoint(self._base, endpoint, id), document)
+        return reply if isinstance(reply, dict) and reply else None
+
+    def replace(self, endpoint: str, id: str, document: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Replace a resource by PUT (section 3.5.1); what it is now, or None where the reply has no body.
+
+        What the document leaves out may be lost (P42): it must come from a read just before.
+        """
+        _, reply = self._send("PUT", urls.endpoint(self._base, endpoint, id), document)
         return reply if isinstance(reply, dict) and reply else None
 
     def delete(self, endpoint: str, id: str) -> None:

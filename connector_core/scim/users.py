@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
 
@@ -15,9 +15,20 @@ from connector_core.scim.client import ScimClient
 from connector_core.scim.filters import find_all
 from connector_core.scim.patch import PatchStyle, replace
 from connector_core.scim.presence import existing
-from connector_core.scim.reading import PersonName, ScimRow, display_name, email, person_name, read_rows
+from connector_core.scim.reading import (
+    Extension,
+    PersonName,
+    ScimRow,
+    display_name,
+    email,
+    person_name,
+    read_rows,
+    to_text,
+)
 
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_MANAGER = Extension(f"{ENTERPRISE}:manager")
 
 Held = Callable[[ScimRow, Resource], Iterable[Grant] | None]
 """What a user's own row says the user holds; None where that cannot be read."""
@@ -101,7 +112,7 @@ class ScimUsers:
         resource = Resource(
             type=self.type, id=id, name=display_name(row, name), login=login,
             email=email(row) or (login if self.login_is_email and "@" in login else None),
-            status=_STATUS[row.flag("active")], profile=_profile(row, name),
+            status=_STATUS[row.flag("active")], profile=_profile(row, name), manager=_manager(row),
         )  # fmt: skip
         return resource, self.held(row, resource)
 
@@ -136,6 +147,23 @@ class ScimUsers:
         after = None if document is None else self._after(document)
         return after if after is not None and after.resources[0].key == user else None
 
+    def put(self, user: Key, changes: Mapping[str, Json]) -> Page | None:
+        """Read the user, and PUT the document with these attributes in it: for servers without PATCH (P42).
+
+        :param changes: by the attribute's name as RFC 7643 spells it; None unassigns it.
+        :returns: the user as the reply shows it, or None where it shows nothing, or another user.
+        :raises NotFound: there is no such user.
+        """
+        document = self.client.get(self.endpoint, user.id)
+        spelled = {name.casefold(): name for name in document}
+        for name, value in changes.items():
+            document[spelled.get(name.casefold(), name)] = value
+        for name in ("meta", *(name for name, value in changes.items() if value is None)):
+            document.pop(spelled.get(name.casefold(), name), None)
+        reply = self.client.replace(self.endpoint, user.id, document)
+        after = None if reply is None else self._after(reply)
+        return after if after is not None and after.resources[0].key == user else None
+
     def _after(self, document: dict[str, Any]) -> Page | None:
         """What a reply shows of the user, or None where it cannot be read: the host then reads for itself."""
         after = self.page([document])
@@ -167,6 +195,13 @@ def new_user(account: NewAccount) -> dict[str, Any]:
     if name := {part: value for part, value in names.items() if value}:
         document["name"] = name
     return document
+
+
+def _manager(row: ScimRow) -> str | None:
+    """The id of the manager (RFC 7643 section 4.3): from an object or a text; some objects have none."""
+    value = _MANAGER.of(row)
+    value = ScimRow(value).get("value") if isinstance(value, dict) else value
+    return to_text(value) if isinstance(value, str) and value.strip() else None
 
 
 def _profile(row: ScimRow, name: PersonName) -> dict[str, Json]:
