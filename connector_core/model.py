@@ -97,13 +97,15 @@ class ResourceType:
 
     ``grants``: ``with_resource`` where a read of such a resource, in a listing or by `sync_resource`, gives all grants
     that it holds, so that a grant which it does not give has ended. ``elsewhere``: other listings give them, and a read
-    of the resource proves nothing against a grant.
+    of the resource proves nothing against a grant. ``principal``: whether such a resource can hold entitlements, as
+    accounts do, and groups where their members inherit; by default those with the trait ``user``.
     """
 
     type: str
     display_name: str
     traits: tuple[Literal["user", "role", "group"], ...] = ()
     grants: Literal["with_resource", "elsewhere"] = "elsewhere"
+    principal: bool = Factory(lambda self: "user" in self.traits, takes_self=True)
 
 
 _ACTIVITY = {"activity": True}  # of a field: a fact that changes without meaning for access

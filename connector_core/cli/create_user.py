@@ -91,9 +91,9 @@ def delete_user(options: Options, /, connection: str, user: str, **terms: Any) -
 @_terms
 @click.pass_obj
 def grant(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
-    """Give a person a role; held already is a success.
+    """Give a person or a group a role; held already is a success.
 
-    ROLE is an id, type:id or type:id:slug; USER a login, e-mail, id or type:id.
+    ROLE is an id, type:id or type:id:slug; USER a login, e-mail, id, type:id or the name of a group.
     """
     return _operate(options, connection, lambda asked, terms: asked.grant(role, user, **terms), terms)
 
@@ -105,9 +105,9 @@ def grant(options: Options, /, connection: str, role: str, user: str, **terms: A
 @_terms
 @click.pass_obj
 def revoke(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
-    """Take a role from a person; not held is a success.
+    """Take a role from a person or a group; not held is a success.
 
-    ROLE is an id, type:id or type:id:slug; USER a login, e-mail, id or type:id.
+    ROLE is an id, type:id or type:id:slug; USER a login, e-mail, id, type:id or the name of a group.
     """
     return _operate(options, connection, lambda asked, terms: asked.revoke(role, user, **terms), terms)
 

@@ -144,6 +144,8 @@ class Connection(Record):
     def grant(self, role: str, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
         """Have ``user`` hold ``role`` (``id``, ``type:id`` or ``type:id:slug``); held already is a success.
 
+        ``user`` is an account (login, id, ``type:id`` or e-mail), or a group (name, id or ``type:id``).
+
         :raises UnknownName, AmbiguousName: the role or the user is not known, or is ambiguous.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """

@@ -49,7 +49,7 @@ def provisioner(
         log = traffic.log = verifier.book.log
         session.connector.voice.log = log.add
         with _logging_refusals(db, log):
-            guards = _guards(db, config, session)
+            guards = _guards(db, config, session, verifier.book.follower)
             Settler(verifier=verifier, settle_after=policy.settle_after).settle(holders.is_alive)
             yield Provisioner(
                 accounts=verifier.accounts, book=verifier.book, verifier=verifier, guards=guards,
@@ -95,12 +95,16 @@ def _verifier(
     return Verifier(accounts=accounts, book=book, clock=calls.clock, patience=policy.verify_for)
 
 
-def _guards(db: sqlite3.Connection, config: ConnectionConfig, session: Session) -> Guards:
+def _guards(
+    db: sqlite3.Connection, config: ConnectionConfig, session: Session, follower: Follower
+) -> Guards:  # fmt: skip
     protection = protection_of(session.settings)
     with transaction(db):
         accounts = ProtectedAccounts(db, connection_id(db, config.ref))
         protected = accounts.refresh(protection)
-    return Guards(protection=protection, protected=protected, remember=accounts.remember)
+    return Guards(
+        protection=protection, protected=protected, remember=accounts.remember, inheritors=follower.inheritors
+    )
 
 
 def _consent(terms: ChangeOptions) -> Consent:

@@ -8,11 +8,12 @@
     calls.py     asking the connector's hooks, which may write only where that is allowed
     accounts.py  accounts in the application, found and read
     listing.py   the accounts that the application lists now
+    principals.py  which account or group a text names
     operation_log.py  the journal and the picture, written as one
     engine.py    read, guard, write ahead, write once
     verify.py    what became of a write
     settle.py    the result of one whose reply never came
-    requests.py  what a person asks for, as wishes: finding the account, coming back, steps
+    requests.py  what a person asks for, as wishes: the account as it is, coming back, steps
     holder.py    whether who began an operation still lives
     people_file.py  who should have what, from a CSV file
     matching.py  which account of the picture a name means

@@ -34,14 +34,23 @@ class Accounts:
 
     @property
     def type(self) -> str:
-        """The resource type that holds accounts.
+        """The resource type of accounts that name none.
 
-        :raises Unsupported: the connector has none.
+        :raises Unsupported: the connector has no accounts.
         """
-        for each in self.session.manifest.resource_types:
-            if "user" in each.traits:
-                return each.type
-        raise Unsupported(f"the connector {self.session.connector.name} has no accounts")
+        if not self.types:
+            raise Unsupported(f"the connector {self.session.connector.name} has no accounts")
+        return self.types[0]
+
+    @property
+    def types(self) -> list[str]:
+        """The resource types that hold accounts."""
+        return [each.type for each in self.session.manifest.resource_types if "user" in each.traits]
+
+    @property
+    def principal_types(self) -> list[str]:
+        """The resource types that can hold entitlements."""
+        return [each.type for each in self.session.manifest.resource_types if each.principal]
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -52,7 +61,7 @@ class Accounts:
         """
         page = self.calls(lambda: self.session.connector.find_account(self.session.client, login))
         self._learn(page.entitlements)
-        return evolve(AccountState.called(page, self.type, login), partial=True)
+        return evolve(AccountState.called(page, self.types, login), partial=True)
 
     def by_key(self, key: Key) -> AccountState:
         """The account of that id, and no other (P60)."""
@@ -112,10 +121,10 @@ class Accounts:
         is_held = self.calls(lambda: connector.check_grant(self.session.client, grant))
         return None if is_held is None else found.with_answer(grant.entitlement, is_held)
 
-    def by_possible_id(self, name: str) -> AccountState:
-        """As `by_key`, of a name that may be no id, or none any more: some servers call that a bad request (P54)."""
+    def by_possible_id(self, key: Key) -> AccountState:
+        """As `by_key`, of an id that may be none, or none any more: some servers call that a bad request (P54)."""
         try:
-            return self.by_key(Key(self.type, name))
+            return self.by_key(key)
         except (NotFound, OperationRefused):
             return AccountState()
 
@@ -129,7 +138,7 @@ class Accounts:
         """
         found = self.by_login(login)
         shown = found.resource and found.resource.key
-        others = [account for account in self.journal.known(self.type, login) if account.key != shown]
+        others = [account for account in self._in_picture(login) if account.key != shown]
         return self._one_of(login, [found, *(self._known(a, login, proof and shown is None) for a in others)])
 
     def meant(self, text: str) -> AccountState:
@@ -138,9 +147,9 @@ class Accounts:
         :raises AmbiguousName: it names several: one by its login and another by its id, or several by one name.
         """
         likely_first = (self._by_login, self._by_id) if "@" in text else (self._by_id, self._by_login)
-        found = self._one_of(text, [ask(text) for ask in likely_first])
+        found = self._one_of(text, [state for ask in likely_first for state in ask(text)])
         if found.resource is None and "@" in text:
-            found = self._by_address_as_id(text)
+            found = self._one_of(text, self._by_address_as_id(text))
         if found.resource is not None and (is_same(found.resource.login, text) or found.resource.id == text):
             return found
         return self._one_of(text, [found, *self._by_email(text)])
@@ -150,43 +159,49 @@ class Accounts:
 
         :raises AmbiguousName: several have it.
         """
-        known = self.journal.known_by_email(self.type, email)
-        return self._one_of(email, [self._known(account, email, False) for account in known])
+        return self._one_of(email, [self._known(account, email, False) for account in self._with_email(email)])
 
     def _by_email(self, email: str) -> list[AccountState]:
         """The accounts that have that e-mail now: those in the picture, and those that joined since the last sync.
 
         Connectors look accounts up by login, so that only the application's list shows who else has an e-mail.
         """
-        known = {account.key: account for account in self.journal.known_by_email(self.type, email)}
+        known = {account.key: account for account in self._with_email(email)}
         states = [self._known(account, email, True) for account in known.values()]
         if "@" in email and "sync_page" in self.session.connector.hooks:
-            listed = {a.key: a for a in listed_accounts(self.session, self.calls, self.type) if is_same(a.email, email)}
+            listed = {
+                a.key: a for a in listed_accounts(self.session, self.calls, self.types) if is_same(a.email, email)
+            }
             states += [self._known(account, email, True) for key, account in listed.items() if key not in known]
         return states
 
-    def _by_login(self, text: str) -> AccountState:
-        return self.find(text, proof=True)
+    def _in_picture(self, login: str) -> list[Resource]:
+        return [account for type in self.types for account in self.journal.known(type, login)]
 
-    def _by_id(self, text: str) -> AccountState:
-        """The account of that id. An address is asked for as an id only where no login fits, or where no sync ran."""
-        key = Key(self.type, text.strip())
-        if self.journal.was_known_id(key):
-            return self.by_key(key)
-        if "@" not in text:
-            return self.by_possible_id(key.id)
-        return AccountState() if self.journal.has_picture() else self._by_address_as_id(text)
+    def _with_email(self, email: str) -> list[Resource]:
+        return [account for type in self.types for account in self.journal.known_by_email(type, email)]
 
-    def _by_address_as_id(self, text: str) -> AccountState:
-        """The account whose id is an address: in many applications none is, and asking for one is an error."""
+    def _by_login(self, text: str) -> list[AccountState]:
+        return [self.find(text, proof=True)]
+
+    def _by_id(self, text: str) -> list[AccountState]:
+        """The accounts of that id. An address is asked for as an id only where no login fits, or where no sync ran."""
+        keys = [Key(type, text.strip()) for type in self.types]
+        known = [key for key in keys if self.journal.was_known_id(key)]
+        if known or "@" not in text:
+            return [self.by_key(key) if key in known else self.by_possible_id(key) for key in keys]
+        return [] if self.journal.has_picture() else self._by_address_as_id(text)
+
+    def _by_address_as_id(self, text: str) -> list[AccountState]:
+        """The accounts whose id is an address: in many applications none is, and asking for one is an error."""
         try:
-            return self.by_possible_id(text)
+            return [self.by_possible_id(Key(type, text)) for type in self.types]
         except (ApplicationError, PluginError):  # no id is like that here
-            return AccountState()
+            return []
 
     def _known(self, known: Resource, name: str, proof: bool) -> AccountState:
         """An account of the picture as it is now, where it still has that name."""
-        found = self.by_key(known.key) if proof else self.by_possible_id(known.id)
+        found = self.by_key(known.key) if proof else self.by_possible_id(known.key)
         if found.resource is None:
             return AccountState.invited(known) if self.journal.is_invited(known) else found
         if not (is_same(found.resource.login, name) or is_same(found.resource.email, name)):
@@ -218,7 +233,7 @@ class Accounts:
     def others_called(self, login: str, key: Key | None) -> list[Resource]:
         """The accounts of that login, but the one of that id; disabled ones of old do not count."""
         page = self.calls(lambda: self.session.connector.find_account(self.session.client, login))
-        accounts = [r for r in page.resources if r.type == self.type and r.key != key and r.status != "disabled"]
+        accounts = [r for r in page.resources if r.type in self.types and r.key != key and r.status != "disabled"]
         return [r for r in accounts if is_same(r.login, login)]
 
     # -- writing -------------------------------------------------------------------------------------------

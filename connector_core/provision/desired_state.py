@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Self
 
 from attrs import evolve, frozen
@@ -50,12 +50,12 @@ class AccountState:
         return cls.of(page, resource)
 
     @classmethod
-    def called(cls, page: Page, type: str, login: str) -> Self:
+    def called(cls, page: Page, types: Collection[str], login: str) -> Self:
         """The account of that login, or else of that e-mail (`connector_core.names`); none where the page is empty.
 
         :raises ProtocolError: the answer is about another account, or cannot be read. :raises AmbiguousName: several.
         """
-        accounts = [r for r in page.resources if r.type == type]
+        accounts = [r for r in page.resources if r.type in types]
         if (found := meant(login, accounts)) is not None:
             return cls.of(page, found)
         if accounts or page.rejected:

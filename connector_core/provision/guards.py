@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol
 
 from attrs import field, frozen
 
 from connector_core.config.configuration import ConnectionConfig
 from connector_core.errors import GuardRefused
-from connector_core.model import Entitlement, EntitlementKey, Key, Operation
+from connector_core.model import AccessRow, Entitlement, EntitlementKey, Key, Operation
 from connector_core.protection import SETTING, Protection
 from connector_core.provision.desired_state import AccountState, DesiredState
 
@@ -40,12 +40,13 @@ class Guards:
     """The rules of one connection. ``protection``: which accounts are never removed or downgraded.
 
     ``protected``: the keys of accounts that it named once, whatever they are called now. ``remember``: called with the
-    key of one that an entry names, and that entry.
+    key of one that an entry names, and that entry. ``inheritors``: the accounts that inherit what a group holds.
     """
 
     protection: Protection = field(factory=Protection)
     protected: Collection[Key] = ()
     remember: Callable[[Key, str], None] = lambda key, entry: None
+    inheritors: Callable[[Key], Iterable[AccessRow]] = lambda key: ()
 
     def check(self, wish: DesiredState, found: AccountState, loss: Loss, consent: Consent) -> None:
         """Refuse a write that takes away what no confirmation allows.
@@ -64,6 +65,20 @@ class Guards:
         if loss.takes and self.is_protected(wish, found) and not consent.include_protected:
             hint = "--include-protected overrides it, if that is meant"
             raise GuardRefused(f"{wish.label} is protected", hint=hint, guard="protected")
+        if loss.takes and not consent.include_protected and (member := self._protected_member(wish)) is not None:
+            hint = "--include-protected overrides it, if that is meant"
+            raise GuardRefused(
+                f"{member} is protected, and inherits what {wish.label} holds", hint=hint, guard="protected"
+            )
+
+    def _protected_member(self, wish: DesiredState) -> str | None:
+        """Return an account that loses by what is taken from a group, and is protected; None where there is none."""
+        ids = {key.id for key in self.protected}
+        if wish.key is None or not (ids or self.protection.entries):
+            return None
+        rows = self.inheritors(wish.key)
+        protected = (r for r in rows if r.user_id in ids or self.protection.entry_for(r.user, r.email, r.user_id))
+        return next((row.user or row.user_id for row in protected), None)
 
     def confirm(self, wish: DesiredState, loss: Loss, consent: Consent) -> bool:
         """Have a removal confirmed; whether a person had to be asked, which takes time.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from connector_core.connectors.session import Session
 from connector_core.errors import ApplicationError
@@ -14,8 +14,8 @@ from connector_core.store.frontier import BARREN_PAGES
 _MOST_PAGES = 10_000  # of one reading: a list may have no end
 
 
-def listed_accounts(session: Session, calls: Calls, type: str) -> Iterator[Resource]:
-    """Read every list of the application once, page after page, and yield its accounts of that type.
+def listed_accounts(session: Session, calls: Calls, types: Collection[str]) -> Iterator[Resource]:
+    """Read every list of the application once, page after page, and yield its accounts of these types.
 
     An account may be given more than once. A stream ends at a page that brings nothing but what it gave before (P03).
 
@@ -35,7 +35,7 @@ def listed_accounts(session: Session, calls: Calls, type: str) -> Iterator[Resou
             raise ApplicationError(f"the application's list {stream!r} does not end: {BARREN_PAGES} pages hold nothing")
         if _goes_on(page, given[stream]):
             cursors.extend(page.next)
-        yield from (resource for resource in page.resources if resource.type == type)
+        yield from (resource for resource in page.resources if resource.type in types)
     raise ApplicationError(
         f"the application's lists did not end within {_MOST_PAGES:,} pages",
         hint="name the account by its login or its id, which takes no list",

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 from attrs import evolve, frozen
 
-from connector_core.errors import AmbiguousName, GuardRefused, UnknownName, UsageError
+from connector_core.errors import AmbiguousName, GuardRefused, UsageError
 from connector_core.model import EntitlementKey, Key, NewAccount, Operation
-from connector_core.names import entitlements_named, is_same, key_in
+from connector_core.names import entitlements_named, is_same
 from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
 from connector_core.provision.engine import Provisioner
+from connector_core.provision.principals import Principals, checked_name
 
 Held = frozenset[EntitlementKey]
 
 
 @frozen
 class Requests:
-    """The four requests. ``user`` is a login, an id, ``type:id`` or an e-mail, as `connector_core.names` reads it.
+    """The four requests. ``user`` is a login, an id, ``type:id`` or an e-mail, as `connector_core.names` reads it; of a
+    grant or a revocation also the name of a group.
 
     A plan names ids, and says what each account is ``expected`` to hold and which ``login`` to bear.
 
@@ -34,7 +35,7 @@ class Requests:
         :param planned: of a plan, the disabled account that it enables for that: one, or none. None without a plan.
         """
         engine = self.engine
-        login, as_of = _checked(account.login), engine.journal.newest()
+        login, as_of = checked_name(account.login), engine.journal.newest()
         found = engine.accounts.find(login)
         self._refuse_second_account(login, found)
         base = DesiredState(kind="create_account", type=engine.account_type, login=login, account=account, as_of=as_of)
@@ -55,7 +56,7 @@ class Requests:
         wish = DesiredState(
             kind="delete_account", type=self.engine.account_type, expected=expected, expected_login=login
         )
-        return self._take(wish, user)
+        return self._take(wish, user, holder=False)
 
     def revoke(
         self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None, login: str | None = None
@@ -65,26 +66,30 @@ class Requests:
             kind="revoke", type=self.engine.account_type, entitlement=entitlement, expected=expected,
             expected_login=login,
         )  # fmt: skip
-        return self._take(wish, user)
+        return self._take(wish, user, holder=True)
 
     def grant(
         self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None, login: str | None = None
     ) -> Operation:
         """The entitlement held; a disabled account is enabled first."""
-        found, key = self._find(user)
+        found, key = self.principals.find(user, holder=True)
         base = DesiredState(
-            kind="grant", type=self.engine.account_type, key=key, entitlement=entitlement, expected=expected,
-            expected_login=login,
+            kind="grant", type=key.type if key else self.engine.account_type, key=key, entitlement=entitlement,
+            expected=expected, expected_login=login,
         )  # fmt: skip
         if found.resource is None:
             with self.engine.noting_refusals(base, found):
                 base.require_expected(found)
             if key is not None:
-                raise self._unknown_id(key)
-            self._refuse_renamed(str(user).strip())
-            raise self._unknown(str(user).strip())
+                raise self.principals.unknown_id(key)
+            self.principals.refuse_renamed(str(user).strip())
+            raise self.principals.unknown(str(user).strip())
         wish = self._wish(found, base)
         return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found)
+
+    @property
+    def principals(self) -> Principals:
+        return Principals(self.engine.accounts, self.engine.journal, self.engine.follower)
 
     def role(self, name: str) -> EntitlementKey:
         """The entitlement that ``id``, ``type:id`` or ``type:id:slug`` names: one of the connector's, or one ever read.
@@ -96,42 +101,29 @@ class Requests:
 
     # -- finding -------------------------------------------------------------------------------------------
 
-    def _find(self, user: str | Key) -> tuple[AccountState, Key | None]:
-        """The account, and the id under which it was found or looked for."""
-        accounts, journal = self.engine.accounts, self.engine.journal
-        if isinstance(user, Key):
-            return accounts.by_key(user), user
-        name = _checked(user)
-        if (key := key_in(user, [accounts.type])) is not None:
-            return (accounts.by_key(key) if journal.was_known_id(key) else accounts.by_possible_id(key.id)), key
-        found, key = accounts.meant(name), Key(accounts.type, name)
-        if found.resource is not None:
-            return found, found.resource.key
-        return found, key if journal.was_known_id(key) else None
-
     def _wish(self, found: AccountState, wish: DesiredState) -> DesiredState:
-        """The wish for that very account."""
+        """The wish for that very account or group."""
         if found.resource is None:
             return wish
-        invited = found.resource if found.resource.status == "pending" else None
-        return evolve(wish, key=found.resource.key, login=found.resource.login, invited=invited)
+        invited, key = found.resource if found.resource.status == "pending" else None, found.resource.key
+        return evolve(wish, type=key.type, key=key, login=self.principals.label(found), invited=invited)
 
     # -- taking --------------------------------------------------------------------------------------------
 
-    def _take(self, wish: DesiredState, user: str | Key) -> Operation:
-        found, key = self._find(user)
+    def _take(self, wish: DesiredState, user: str | Key, *, holder: bool) -> Operation:
+        found, key = self.principals.find(user, holder=holder)
         if found.resource is not None:
             return self.engine.carry_out(self._wish(found, wish), found)
         if key is not None:
             if not self.engine.journal.was_known_id(key):
-                raise self._unknown_id(key)
-            return self.engine.carry_out(evolve(wish, key=key), found)
+                raise self.principals.unknown_id(key)
+            return self.engine.carry_out(evolve(wish, key=key, type=key.type), found)
         name = str(user).strip()
-        if not self.engine.journal.was_known(wish.type, name):
-            raise self._unknown(name)
+        if not self.principals.was_known(name):
+            raise self.principals.unknown(name)
         gone = evolve(wish, login=name)
-        self._refuse_renamed(name)
-        if self.engine.journal.was_invited(wish.type, name):
+        self.principals.refuse_renamed(name)
+        if self.principals.was_invited(name):
             return self.engine.unchanged(gone, evolve(found, seen=False), _INVITATION)
         return self.engine.carry_out(gone, found)
 
@@ -149,20 +141,6 @@ class Requests:
             f"{address} is the e-mail of another account, whose login is {other.login} (id {other.resource.id})",
             hint="name that account by its login or id; a person of their own needs another address",
         )
-
-    def _refuse_renamed(self, login: str) -> None:
-        """That no account has a login does not prove that the one that had it is gone.
-
-        :raises AmbiguousName: it is there, under another login.
-        """
-        accounts = self.engine.accounts
-        for key in self.engine.journal.ids_called(accounts.type, login):
-            found = accounts.by_key(key)
-            if found.there and found.resource is not None and not is_same(found.resource.login, login):
-                raise AmbiguousName(
-                    f"{login} is called {found.resource.login} now (id {key.id})",
-                    hint="name the account by its login of today, or by its id",
-                )
 
     # -- coming back ---------------------------------------------------------------------------------------
 
@@ -217,26 +195,6 @@ class Requests:
             entitlement=role and role.slug,
         )  # fmt: skip
 
-    # -- saying no -----------------------------------------------------------------------------------------
-
-    def _unknown_id(self, key: Key) -> UnknownName:
-        """An id is never taken for a login, also where an account of that login is there."""
-        if self.engine.journal.was_known_id(key):
-            hint = "create-user makes a new account"
-            return UnknownName(f"the application no longer has an account with the id {key.id}", hint=hint)
-        hint = f"{key} names an id; a login or an e-mail is written without {key.type}:"
-        return UnknownName(f"the application has no account with the id {key.id!r}", hint=hint)
-
-    def _unknown(self, name: str) -> UnknownName:
-        type = self.engine.account_type
-        if self.engine.journal.was_invited(type, name):
-            return UnknownName(f"{name} was invited, and is not visible yet", hint="try again once they signed in")
-        if self.engine.journal.was_known(type, name):
-            return UnknownName(f"the application has {name} no longer", hint="create-user makes a new account")
-        near = get_close_matches(name, self.engine.journal.logins(type), 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else None
-        return UnknownName(f"the application has no user {name!r}", hint=hint)
-
 
 _INVITATION = "the application gave no id for them: the invitation may still be accepted; cancel it there"
 
@@ -260,11 +218,3 @@ def _require_planned(login: str, found: AccountState, planned: Collection[Key]) 
         return
     what = "is another account now" if planned else "is there, disabled"
     raise Differs(f"{login} {what}, with the id {found.resource.id}", hint=AGAIN)
-
-
-def _checked(name: str) -> str:
-    """:raises UsageError: no account can have that name."""
-    name = name.strip()
-    if not name or not name.isprintable():
-        raise UsageError("a user is named by e-mail or id, in printable characters")
-    return name

@@ -90,7 +90,7 @@ class Verifier:
         try:
             if outcome.after is None or wish.key is not None:
                 return self.accounts.shown(outcome.after, wish.key) if wish.key is not None else AccountState()
-            return AccountState.called(outcome.after, wish.type, wish.login or "")
+            return AccountState.called(outcome.after, [wish.type], wish.login or "")
         except ConnectorCoreError:
             return AccountState()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Set
+from collections.abc import Collection, Iterator, Set
 
 from attrs import frozen
 
 from connector_core.clock import Clock, rfc3339
-from connector_core.model import Entitlement, EntitlementKey, Key, Resource
+from connector_core.model import AccessRow, Entitlement, EntitlementKey, Key, Resource
+from connector_core.store.access import AccessRows
 from connector_core.store.activity import keep_activity
 from connector_core.store.columns import COLUMNS, FIELDS, Fields, Value, as_text, name_keys, resource_of, values_of
 from connector_core.store.connections import EntitlementRows, entitlement_of, new_number, publish_event
@@ -71,6 +73,20 @@ class Follower:
         query = "SELECT * FROM known_entitlements WHERE (connection, type, resource_id, slug) = (?, ?, ?, ?)"
         row = self._db.execute(query, (self._connection, *key)).fetchone()
         return None if row is None else entitlement_of(row)
+
+    def named(self, text: str, types: Collection[str]) -> list[Key]:
+        """The resources of the picture, of these types, whose id or name that is."""
+        query = (
+            "SELECT type, id FROM current_resources WHERE connection = ? AND type IN (SELECT value FROM json_each(?)) "
+            "AND (id = ? OR name_key(name) = name_key(?)) ORDER BY type, id"
+        )
+        return [Key(*row) for row in self._db.execute(query, (self._connection, json.dumps([*types]), text, text))]
+
+    def inheritors(self, key: Key) -> Iterator[AccessRow]:
+        """The accounts that inherit what a group holds."""
+        query = "SELECT id FROM known_entitlements WHERE (connection, type, resource_id) = (?, ?, ?) AND expands"
+        inherited = [row[0] for row in self._db.execute(query, (self._connection, *key))]
+        return AccessRows(self._db, self._connection, "", None).of_holders(inherited)
 
     def resource(self, key: Key) -> Resource | None:
         """The account in the picture."""

@@ -70,6 +70,8 @@ class Directory:
         return 200, {"held": who in self.members[group]}
 
     def _thing(self, method: str, path: str, sent: Any) -> tuple[int, Any]:
+        if method == "DELETE" and path in self.things:
+            return 200, self.things.pop(path)
         return (200, self.things[path]) if path in self.things else (404, {"error": "no such thing"})
 
 
@@ -80,7 +82,9 @@ class DirectoryConnector:
         self.proof = True  # whether a reply to a write proves it
         self.types = (
             ResourceType(type="user", display_name="User", traits=("user",), grants="with_resource"),
-            ResourceType(type="group", display_name="Group", traits=("group",)),
+            ResourceType(type="service", display_name="Service account", traits=("user",)),
+            ResourceType(type="group", display_name="Group", traits=("group",), principal=True),
+            ResourceType(type="site", display_name="Site"),
         )
 
     @hookimpl
@@ -125,6 +129,11 @@ class DirectoryConnector:
         return Page(resources=tuple(map(_resource, client("GET", f"called/{login}"))))
 
     @hookimpl
+    def provision_delete_account(self, client: Any, resource: Resource) -> Outcome:
+        client("DELETE", f"{resource.type}/{resource.id}")
+        return Outcome()
+
+    @hookimpl
     def provision_grant(self, client: Any, grant: Grant) -> Outcome:
         client("PUT", _place(grant))
         return Outcome(verified=self.proof)
@@ -150,6 +159,7 @@ def _settings() -> type:
     @frozen(kw_only=True)
     class Settings:
         base_url: str = setting(help="where it is")
+        protected: tuple[str, ...] = setting(default=(), help="accounts never removed")
 
     return Settings
 
