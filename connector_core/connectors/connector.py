@@ -11,6 +11,7 @@ import pluggy
 from connector_core.connectors.blame import place, trace
 from connector_core.connectors.limits import is_storable_json, storable, within_limits
 from connector_core.connectors.plugin_output import PluginVoice
+from connector_core.connectors.references import DeclaredTypes, within_references
 from connector_core.errors import ConnectorCoreError, PluginError, RowRejected, Unsupported
 from connector_core.hookspecs import Vault
 from connector_core.model import (
@@ -26,6 +27,7 @@ from connector_core.model import (
     Page,
     Rejected,
     Resource,
+    ResourceType,
     Span,
 )
 
@@ -50,11 +52,16 @@ class Connector:
         self.name = name
         self.version = version
         self.voice = PluginVoice(mask=str)
+        self._declared: DeclaredTypes | None = None  # until its manifest was read
         self._manager = manager
         self.hooks = hooks_of(manager)
 
     def manifest(self, settings: Any | None = None) -> Manifest:
-        return self._ask("connector_manifest", Manifest, settings=settings)
+        manifest = self._ask("connector_manifest", Manifest, settings=settings)
+        self._verify("connector_manifest", manifest.resource_types, ResourceType)
+        self._verify("connector_manifest", [kind.type for kind in manifest.resource_types], str)
+        self._declared = DeclaredTypes.of(manifest)
+        return manifest
 
     def connect(self, settings: Any, http: HttpClient, vault: Vault) -> Any:
         return self._ask("connector_connect", object, settings=settings, http=http, vault=vault)
@@ -144,18 +151,17 @@ class Connector:
         self._verify(hook, [e.resource for e in page.entitlements], Key)
         self._verify(hook, [row.key for row in page.rejected], (Key, type(None)))
         self._verify(hook, [page.span], (Span, type(None)))
-        for cursor in page.next:
-            if not (isinstance(cursor.stream, str) and is_storable_json([cursor.stream, cursor.position])):
-                raise self._broken(hook, f"a cursor that is not JSON: {repr(cursor)[:_LONGEST]}")
         for r in page.resources:
             if not (r.id and r.type and isinstance(r.id, str) and isinstance(r.type, str)):
                 raise self._broken(hook, f"a resource whose key is {r.type!r}, {r.id!r}; both must be texts")
+        source = f"{hook} of the plugin {self.name}"
+        page = within_references(page, source, self._declared)
         for cursor in page.next:
             if cursor.stream in _RESERVED_STREAMS:
                 raise self._broken(hook, f"a cursor of the stream {cursor.stream!r}; that name is the host's own")
         if not all(map(_is_number, (page.total, *(cursor.index for cursor in page.next)))):
             raise self._broken(hook, "a total or an index that is no number of rows")
-        return within_limits(page, f"{hook} of the plugin {self.name}")
+        return within_limits(page, source)
 
     def _alone(self, hook: str, page: Page) -> Page:
         """The answer about one account: few enough texts to look at each.

@@ -52,6 +52,10 @@ class Staging:
         """Entitlements of which it could not be read which principals hold them."""
         return self._one("count(DISTINCT entitlement) FROM staged_unknown WHERE sync = ? AND entitlement <> 0")
 
+    def unlisted(self) -> tuple[int, str | None]:
+        """Return how many hold something and are listed nowhere, now or earlier, and the first of them."""
+        return self._db.execute(_UNLISTED, (self._connection,)).fetchone()[:2]  # type: ignore[no-any-return]
+
     def _one(self, what: str) -> int:
         figure: int = self._db.execute(f"SELECT {what}", (self._sync,)).fetchone()[0]
         return figure
@@ -133,3 +137,12 @@ class Staging:
         except BaseException:
             self._entitlements.reload()
             raise
+
+
+_UNLISTED = """
+SELECT count(*), min(principal_type || ':' || principal_id)
+FROM (SELECT DISTINCT principal_type, principal_id FROM temp.seen_grants) g
+WHERE NOT EXISTS (SELECT 1 FROM temp.seen s WHERE (s.type, s.id) = (principal_type, principal_id))
+AND NOT EXISTS (SELECT 1 FROM current_resources r
+    WHERE r.connection = ? AND (r.type, r.id) = (principal_type, principal_id))
+"""

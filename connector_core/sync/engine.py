@@ -185,6 +185,10 @@ class SyncEngine:
             )
         if unknown := self._staging.unknown_entitlements():
             self._log.add("warning", f"who holds {unknown} entitlements could not be read; earlier grants stand")
+        unlisted, first = self._staging.unlisted()
+        if unlisted:
+            said = f"{unlisted:,} principals of grants are in no list, such as {first}: what they hold is not shown"
+            self._log.add("warning", said)
         self._log.write(self._db, "info", f"{ending.status}{f': {ending.reason}' if ending.reason else ''}")
         seconds, requests = self.unreported
         runs.finish(self._db, self._sync, ending.status, seconds, self._clock, requests=requests, reason=ending.reason)

@@ -278,8 +278,9 @@ class PageReader:
     def _log_troubles(self, page: Page) -> None:
         for message in page.warnings:
             self._log_warning(message)
-        for row in page.rejected:
-            self._log_warning(f"row rejected{f' ({row.key})' if row.key else ''}: {row.reason}")
+        rejected = (f"row rejected{f' ({row.key})' if row.key else ''}: {row.reason}" for row in page.rejected)
+        for message in dict.fromkeys(rejected):  # rows of a type that is not declared have one reason
+            self._log_warning(message)
 
     def _log_warning(self, message: str) -> None:
         self._means.log.add("warning", message)

@@ -144,9 +144,6 @@ def test_the_picture_and_its_rows_are_of_one_moment(db: Path) -> None:
 
 
 ODD = {
-    "half a character in a position": Page(resources=(user("ada"),), next=(Cursor("users", "\ud800"),)),
-    "no number in a position": Page(resources=(user("ada"),), next=(Cursor("users", float("nan")),)),
-    "a set in a position": Page(resources=(user("ada"),), next=(Cursor("users", {1}),)),  # type: ignore[arg-type]
     "a tuple for a span": Page(resources=(user("ada"),), span=(1, 1, "ada", "ada")),  # type: ignore[arg-type]
     "a tuple for a key": Page(rejected=(Rejected(reason="x", key=("user", "a")),)),  # type: ignore[arg-type]
     "a tuple for a resource": Page(
