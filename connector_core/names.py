@@ -8,7 +8,7 @@ into one inside it, so that the Kelvin sign is never a ``k``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Protocol, TypeVar
 from unicodedata import normalize
@@ -19,6 +19,7 @@ from connector_core.model import EntitlementKey, Key
 # NFC would turn each of these into a character of ASCII: the Kelvin sign, the Greek question mark, the Greek varia.
 _SINGLETONS = re.compile("([\u212a\u037e\u1fef])")
 _LONGEST = 100  # characters of a text that are shown in an error
+_SHOWN = 10  # names that an error or a hint lists
 _DOTS = "\u3002\uff0e\uff61"  # what IDNA reads as a dot
 
 
@@ -86,20 +87,36 @@ def key_in(text: str, types: Iterable[str]) -> Key | None:
 def ambiguous(text: str, accounts: Iterable[Named]) -> AmbiguousName:
     """Return the error that says which accounts a text may mean, each with its id."""
     every = [f"{row.login or row.email or 'an account without a login'} (id {row.id})" for row in accounts]
-    shown = ", ".join(every[:10]) + (f" and {len(every) - 10} more" if len(every) > 10 else "")
+    shown = ", ".join(every[:_SHOWN]) + (f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else "")
     return AmbiguousName(f"{text!r} may mean any of: {shown}", hint="name the account by its id, as type:id or alone")
 
 
-def entitlements_named(text: str, known: Collection[EntitlementKey]) -> list[EntitlementKey]:
-    """Return which of ``known`` a text names: by the id of their resource, as ``type:id`` or as ``type:id:slug``.
+def entitlements_named(
+    text: str, known: Collection[EntitlementKey], names: Mapping[Key, str] | None = None
+) -> list[EntitlementKey]:
+    """Return which of ``known`` a text names: by their resource's id or name, as ``type:id`` or as ``type:id:slug``.
 
-    :raises UnknownName: none; the hint lists the ids there are.
+    A text that is the id of one and the name of another may mean both.
+
+    :param names: of resources, by key; they are compared in any case.
+    :raises UnknownName: none; the hint lists those there are, ten at most.
     """
-    found = [key for key in known if text in (key.id, str(key.resource), str(key))]
-    if not found:
-        ids = ", ".join(sorted({key.id for key in known})) or "none"
-        raise UnknownName(f"there is no role {text!r}", hint=f"there are: {ids}")
+    names = names or {}
+    called = lowered(text.strip())
+    found = [
+        key for key in known
+        if text in (key.id, str(key.resource), str(key)) or lowered(names.get(key.resource, "")) == called
+    ]  # fmt: skip
+    if not found or not called:
+        there = sorted({_shown(key.resource, names.get(key.resource)) for key in known})
+        more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+        raise UnknownName(f"there is no role {text!r}", hint=f"there are: {', '.join(there[:_SHOWN]) or 'none'}{more}")
     return found
+
+
+def _shown(role: Key, name: str | None) -> str:
+    """Its name, but for one that is the id in another case, as `Editor` is `editor`."""
+    return name if name and lowered(name) != lowered(role.id) else role.id
 
 
 def checked_address(text: str) -> str:

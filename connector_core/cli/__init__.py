@@ -5,6 +5,7 @@
     program.py   the group of commands, options understood everywhere, errors to exit codes
     signals.py   Ctrl-C and SIGTERM
     output.py    lines, JSON documents and errors, and what must never reach a terminal
+    labels.py    roles, groups and projects as people call them
     table.py     columns that fit the terminal
     progress.py  how far a long run is
     prompts.py   what a person is asked, on a terminal only

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 from attrs import asdict, define, field, fields
 
+from connector_core.cli.labels import Labels
 from connector_core.cli.output import minute, plural, print_json, say
 from connector_core.cli.program import CHANGES, Command, Options
 from connector_core.cli.table import PAGE, Column, begun, print_table
@@ -28,7 +29,7 @@ T = TypeVar("T")
 @click.command(cls=Command)
 @click.argument("connection")
 @click.option("--user", metavar="USER", help="Only this person: login, e-mail, id or type:id.")
-@click.option("--role", metavar="ROLE", help="Only this role: id, type:id or type:id:slug.")
+@click.option("--role", metavar="ROLE", help="Only this role or group: name, id, type:id or type:id:slug.")
 @click.option("--at", metavar=_MOMENT, help="As it was then: a sync's number, or a time like 2026-01-31T12:00Z.")
 @click.pass_obj
 def access(options: Options, connection: str, user: str | None, role: str | None, at: str | None) -> None:
@@ -37,12 +38,13 @@ def access(options: Options, connection: str, user: str | None, role: str | None
         asked = host.connection(connection)
         entitlements = asked.entitlements()
         inherits = any(entitlement.expands for entitlement in entitlements)
+        labels = Labels(asked.role_labels())
         try:
             picture, rows = asked.view(user=user, role=role, at=at)
         except AmbiguousName as error:
             if error.keys and not options.json:
                 each = (asked.access(user=str(key), role=role, at=at) for key in error.keys)
-                _print_access(chain.from_iterable(each), inherits)
+                _print_access(chain.from_iterable(each), inherits, labels)
             raise
         paid = {entitlement.key for entitlement in entitlements if entitlement.paid}
         held = _Held()
@@ -50,8 +52,8 @@ def access(options: Options, connection: str, user: str | None, role: str | None
             seats = {"seats": held.seats(paid)} if user is None and role is None else {}
             print_json({"picture": asdict(picture), "access": _documents(held.counted(rows), AccessRow), **seats})
         else:
-            _print_access(held.counted(rows), inherits)
-            options.remark(held.summary(paid))
+            _print_access(held.counted(rows), inherits, labels)
+            options.remark(held.summary(paid, labels))
     if at is None:
         _warn(connection, picture)
 
@@ -65,12 +67,14 @@ def access(options: Options, connection: str, user: str | None, role: str | None
 def changes(options: Options, connection: str, since: str | None, until: str | None, exit_code: bool) -> int:
     """Show joiners, leavers and role changes."""
     with options.host() as host:
-        rows = host.connection(connection).changes(since=since, until=until, by_person=not options.json)
+        asked = host.connection(connection)
+        rows = asked.changes(since=since, until=until, by_person=not options.json)
         if options.json:
             print_json({"changes": _documents(rows, Change)})
         else:
             counted: Counter[str] = Counter()
-            _print_changes(_noted(rows, lambda row: counted.update((row.kind,))))
+            labels = Labels(asked.role_labels())
+            _print_changes(_noted(rows, lambda row: counted.update((row.kind,))), labels)
             kinds = ("added", "removed", "changed")
             options.remark(", ".join(f"{counted[kind]:,} {kind}" for kind in kinds) if rows else "no changes")
     return CHANGES if exit_code and rows else 0
@@ -87,26 +91,29 @@ def history(options: Options, connection: str, user: str) -> None:
     has left.
     """
     with options.host() as host:
-        people = host.connection(connection).history(user)
+        asked = host.connection(connection)
+        people, labels = asked.history(user), Labels(asked.role_labels())
     if options.json:
         print_json({"connection": connection, "history": [asdict(person) for person in people]})
         return
     for person in people:
-        _print_history(person)
-        options.remark(_today(person))
+        _print_history(person, labels)
+        options.remark(_today(person, labels))
 
 
 # -- who has what ----------------------------------------------------------------------------------------------
 
 
-def _print_access(rows: Iterable[AccessRow], inherits: bool) -> None:
+def _print_access(rows: Iterable[AccessRow], inherits: bool, labels: Labels) -> None:
     """One line a row; ``VIA`` only where something is inherited, as far as a first page tells, or may be."""
     shape = [Column("USER", 20), Column("NAME", 12), Column("ROLE", 20), Column("STATUS"), Column("SINCE")]
     first, rows = begun(rows)
     via = any(row.via for row in first) or (inherits and len(first) == PAGE)
     lines = (
-        [row.user or row.user_id, row.name, _held(row), row.status, (row.since or "")[:10], row.via] for row in rows
-    )
+        [row.user or row.user_id, row.name, _held(row, labels), row.status, (row.since or "")[:10],
+         labels.path(row.via)]
+        for row in rows
+    )  # fmt: skip
     print_table([*shape, Column("VIA", 10)] if via else shape, lines if via else (line[:-1] for line in lines))
 
 
@@ -116,6 +123,7 @@ class _Held:
 
     keys: Counter[tuple[str | None, str | None, str | None]] = field(factory=Counter)
     people: int = 0
+    _of_this: set[tuple[str | None, str | None, str | None]] = field(factory=set, init=False)
 
     def counted(self, rows: Iterable[AccessRow]) -> Iterator[AccessRow]:
         """The same rows, each counted. Those of one account follow one another."""
@@ -124,7 +132,11 @@ class _Held:
             if row.user_id != last:
                 self.people += 1
                 last = row.user_id
-            self.keys[row.resource_type, row.role, row.entitlement] += 1
+                self._of_this.clear()
+            key = (row.resource_type, row.role, row.entitlement)
+            if key not in self._of_this:  # who holds it in two ways is one person
+                self._of_this.add(key)
+                self.keys[key] += 1
             yield row
 
     def seats(self, paid: set[EntitlementKey]) -> Iterator[dict[str, object]]:
@@ -134,10 +146,10 @@ class _Held:
                 "resource_type": key.type, "role": key.id, "entitlement": key.slug, "held": count, "paid": key in paid
             }  # fmt: skip
 
-    def summary(self, paid: set[EntitlementKey]) -> str:
+    def summary(self, paid: set[EntitlementKey], labels: Labels) -> str:
         """How many there are, and which of the seats they take cost money."""
         people = plural(self.people, "user")
-        parts = [f"{count:,} {short(str(key))}{' (paid)' * (key in paid)}" for key, count in self._entitlements()]
+        parts = [f"{count:,} {labels.of(key)}{' (paid)' * (key in paid)}" for key, count in self._entitlements()]
         if without := sum(count for (_, role, _), count in self.keys.items() if role is None):
             parts.append(f"{without:,} without a known role")
         return f"{people}: {', '.join(parts)}" if parts else people
@@ -150,14 +162,11 @@ class _Held:
         )
 
 
-def _held(row: AccessRow) -> str:
-    return _role(row) if row.confirmed else f"{_role(row)} (unconfirmed)"
-
-
-def _role(row: AccessRow) -> str:
-    if row.role is None:
+def _held(row: AccessRow, labels: Labels) -> str:
+    if row.resource_type is None or row.role is None or row.entitlement is None:
         return "-"
-    return row.role if row.entitlement == "assigned" else f"{row.role}:{row.entitlement}"
+    role = labels.of(EntitlementKey(row.resource_type, row.role, row.entitlement))
+    return role if row.confirmed else f"{role} (unconfirmed)"
 
 
 def _warn(connection: str, picture: Picture) -> None:
@@ -174,19 +183,24 @@ def _warn(connection: str, picture: Picture) -> None:
 # -- what changed ----------------------------------------------------------------------------------------------
 
 
-def _print_changes(rows: Iterable[Change]) -> None:
+def _print_changes(rows: Iterable[Change], labels: Labels) -> None:
     """One line a row; ``BY`` only where an operation brought something, as far as a first page tells, or may have."""
     shape = [Column("WHEN (UTC)"), Column("USER", 20), Column("WHAT"), Column("BEFORE", 12), Column("AFTER", 12)]
     first, rows = begun(rows)
     by = any(row.operation for row in first) or len(first) == PAGE
-    lines = ([minute(row.at), row.user or row.user_id, *_change(row), *([_by(row)] if by else ())] for row in rows)
+    lines = (
+        [minute(row.at), row.user or row.user_id, *_change(row, labels), *([_by(row)] if by else ())] for row in rows
+    )
     print_table([*shape, _BY] if by else shape, lines)
 
 
-def _change(row: Change) -> list[str | None]:
+def _change(row: Change, labels: Labels) -> list[str | None]:
     if row.what == "account":
         return [{"added": "joined", "removed": "left"}.get(row.kind, row.kind), None, None]
-    return [row.what, short(row.before), short(row.after)]
+    if row.what != "grant":
+        return [row.what, row.before, row.after]
+    type = (row.after or row.before or row.what).partition(":")[0]
+    return [type, labels.text(row.before), labels.text(row.after)]
 
 
 def _by(row: Change) -> str:
@@ -200,21 +214,21 @@ def _by(row: Change) -> str:
 # -- one person ------------------------------------------------------------------------------------------------
 
 
-def _print_history(person: History) -> None:
+def _print_history(person: History, labels: Labels) -> None:
     """From when they were first seen until now."""
     shape = [Column("WHEN (UTC)"), Column("WHAT"), Column("BEFORE", 12), Column("AFTER", 12), _BY]
-    lines = [[minute(row.at), *_change(row), _by(row)] for row in person.changes]
+    lines = [[minute(row.at), *_change(row, labels), _by(row)] for row in person.changes]
     if person.baseline:
-        held = ", ".join(short(role) or "" for role in person.held)
+        held = ", ".join(labels.text(role) or "" for role in person.held)
         lines.insert(0, [minute(person.first), "first seen", None, held or None, None])
     print_table(shape, lines)
 
 
-def _today(person: History) -> str:
+def _today(person: History, labels: Labels) -> str:
     who = person.user or person.user_id
     if not person.now:
         return f"{who} ({person.user_id}): has left"
-    held = ", ".join(_held(row) for row in person.now if row.role is not None) or "no known role"
+    held = ", ".join(_held(row, labels) for row in person.now if row.role is not None) or "no known role"
     return f"{who} ({person.user_id}): {person.now[0].status}, {held}"
 
 
@@ -235,12 +249,6 @@ def _noted(rows: Iterable[T], note: Callable[[T], object]) -> Iterator[T]:
 
 
 # -- words -----------------------------------------------------------------------------------------------------
-
-
-def short(value: str | None) -> str | None:
-    """``role:editor:assigned`` as people say it."""
-    parts = (value or "").split(":")
-    return parts[1] if len(parts) == 3 and parts[2] == "assigned" else value
 
 
 def _utc(moment: str) -> str:

@@ -20,6 +20,7 @@ from connector_core.model import (
     Change,
     Entitlement,
     History,
+    Key,
     Level,
     LogLine,
     Operation,
@@ -143,6 +144,11 @@ class Record:
         """What can be held, and whether it costs money, as far as the picture knows."""
         with self._reading() as reader:
             return reader.entitlements()
+
+    def role_labels(self) -> dict[Key, str]:
+        """What people call roles, groups and projects that have names; the id follows where two names are alike."""
+        with self._reading() as reader:
+            return reader.role_labels()
 
     def syncs(self, limit: int | None = None) -> tuple[SyncInfo, ...]:
         """The syncs that ran, newest first."""

@@ -17,6 +17,7 @@
     staging.py       what a running sync has read, page by page
     stage.py         the rows of one page into the staging tables
     rows.py          a row on its way there
+    labels.py        what people call roles, groups and projects
     copies.py        rows given twice by one list, merged
     same.py          rows read exactly as the picture has them
     judge.py         whether a stream was read in full
@@ -24,6 +25,7 @@
     removals.py      what would leave the picture
     losses.py        what the guard counts of it
     publish.py       from what was read to the picture, with history
+    labels.py        what people call roles, groups and projects
     naming.py        accounts by their names, now, then and ever
     protected.py     accounts that an entry of protected named once
     follow.py        from an operation to the picture

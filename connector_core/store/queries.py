@@ -27,6 +27,7 @@ from connector_core.names import ambiguous, entitlements_named
 from connector_core.store.access import AccessRows, resources_at
 from connector_core.store.changes import changes_where
 from connector_core.store.connections import ConnectionRef, entitlement_of, find_connection, head
+from connector_core.store.labels import role_labels, role_names
 from connector_core.store.logs import lines
 from connector_core.store.naming import AccountNames
 from connector_core.store.runs import sync_info
@@ -146,7 +147,7 @@ class Reader:
         """Who has what, ordered by login, read as it is gone through.
 
         :param user: a login, an id, ``type:id`` or an e-mail, as `connector_core.names` reads it.
-        :param role: ``id``, ``type:id`` or ``type:id:slug``.
+        :param role: a name, ``id``, ``type:id`` or ``type:id:slug``.
         :raises UnknownName: no such user or role was ever seen; the hint names near ones.
         :raises AmbiguousName: several accounts or roles fit.
         """
@@ -160,6 +161,10 @@ class Reader:
         """What can be held, as far as the picture knows."""
         query = "SELECT * FROM known_entitlements WHERE connection = ?"
         return tuple(map(entitlement_of, self.db.execute(query, (self.id,))))
+
+    def role_labels(self) -> dict[Key, str]:
+        """What to print for roles, groups and projects that have names (`connector_core.store.labels`)."""
+        return role_labels(self.db, self.id)
 
     def rows(self, at: int | None) -> AccessRows:
         """Rows of the picture."""
@@ -197,9 +202,9 @@ class Reader:
         query = "SELECT id, type, resource_id, slug, name FROM known_entitlements WHERE connection = ?"
         rows = self.db.execute(query, (self.id,)).fetchall()
         keys = {EntitlementKey(r["type"], r["resource_id"], r["slug"]): int(r["id"]) for r in rows}
-        found = entitlements_named(role, keys)
-        if len({key.resource for key in found}) > 1:
-            which = ", ".join(str(key.resource) for key in found)
+        found = entitlements_named(role, keys, role_names(self.db, self.id))
+        if len(resources := sorted({key.resource for key in found})) > 1:
+            which = ", ".join(map(str, resources[:10])) + (" and more" if len(resources) > 10 else "")
             raise AmbiguousName(f"{role!r} may be any of {which}", hint="name it as type:id")
         return [keys[key] for key in found]
 
