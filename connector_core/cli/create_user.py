@@ -93,7 +93,7 @@ def delete_user(options: Options, /, connection: str, user: str, **terms: Any) -
 def grant(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
     """Give a person or a group a role; held already is a success.
 
-    ROLE is an id, type:id or type:id:slug; USER a login, e-mail, id, type:id or the name of a group.
+    ROLE is a name, id, type:id or type:id:slug; USER a login, e-mail, id, type:id or the name of a group.
     """
     return _operate(options, connection, lambda asked, terms: asked.grant(role, user, **terms), terms)
 
@@ -107,7 +107,7 @@ def grant(options: Options, /, connection: str, role: str, user: str, **terms: A
 def revoke(options: Options, /, connection: str, role: str, user: str, **terms: Any) -> int:
     """Take a role from a person or a group; not held is a success.
 
-    ROLE is an id, type:id or type:id:slug; USER a login, e-mail, id, type:id or the name of a group.
+    ROLE is a name, id, type:id or type:id:slug; USER a login, e-mail, id, type:id or the name of a group.
     """
     return _operate(options, connection, lambda asked, terms: asked.revoke(role, user, **terms), terms)
 

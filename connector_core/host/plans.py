@@ -21,7 +21,7 @@ from connector_core.provision.options import ChangeOptions
 from connector_core.provision.people_file import read_people
 from connector_core.provision.plan import Limits, Plan, Step
 from connector_core.provision.planner import Planner, accounts_in
-from connector_core.provision.requests import named
+from connector_core.provision.requests import named, names_of
 from connector_core.provision.undo import pasts
 from connector_core.store.applies import Applies
 from connector_core.store.connections import connection_id, identity_of
@@ -84,7 +84,8 @@ def make_plan(
     planning, unchanged = planner(session, reader), 0
     if path is not None:
         known = {e.key for e in (*session.manifest.entitlements, *reader.entitlements())}
-        people = read_people(path, lambda name: named(name, known))
+        names = names_of(session.manifest.entitlements) | reader.role_names()
+        people = read_people(path, lambda name: named(name, known, names))
         found = planning.compare(people, prune=prune, include_protected=include_protected)
         unchanged = found.unchanged
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
 from attrs import evolve, frozen
 
-from connector_core.errors import AmbiguousName, GuardRefused, UsageError
-from connector_core.model import EntitlementKey, Key, NewAccount, Operation
+from connector_core.errors import AmbiguousName, GuardRefused, UnknownName, UsageError
+from connector_core.model import Entitlement, EntitlementKey, Key, NewAccount, Operation
 from connector_core.names import entitlements_named, is_same
 from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
 from connector_core.provision.engine import Provisioner
@@ -92,12 +92,24 @@ class Requests:
         return Principals(self.engine.accounts, self.engine.journal, self.engine.follower)
 
     def role(self, name: str) -> EntitlementKey:
-        """The entitlement that ``id``, ``type:id`` or ``type:id:slug`` names: one of the connector's, or one ever read.
+        """The entitlement that a text names (`entitlements_named`): one of the connector's, or one ever read.
 
-        :raises UnknownName: none. :raises AmbiguousName: several.
+        :raises UnknownName: none, or it is called otherwise by now. :raises AmbiguousName: several.
         """
-        own = {e.key for e in self.engine.session.manifest.entitlements}
-        return named(name, own | set(self.engine.book.follower.known()))
+        own, follower = self.engine.session.manifest.entitlements, self.engine.book.follower
+        found = named(name, {e.key for e in own} | set(follower.known()), names_of(own) | follower.role_names())
+        if name not in (found.id, str(found.resource), str(found)) and found not in {e.key for e in own}:
+            self._require_name(name, found.resource)
+        return found
+
+    def _require_name(self, name: str, key: Key) -> None:
+        """:raises UnknownName: the application calls it otherwise by now: another one may have that name."""
+        now = self.engine.accounts.by_possible_id(key).resource
+        if now is not None and not is_same(now.name, name):
+            raise UnknownName(
+                f"{name!r} was the name of {key} at the last sync, which is called {now.name} now",
+                hint="sync again, or name it as type:id",
+            )
 
     # -- finding -------------------------------------------------------------------------------------------
 
@@ -199,15 +211,21 @@ class Requests:
 _INVITATION = "the application gave no id for them: the invitation may still be accepted; cancel it there"
 
 
-def named(role: str, known: Collection[EntitlementKey]) -> EntitlementKey:
+def named(role: str, known: Collection[EntitlementKey], names: Mapping[Key, str] | None = None) -> EntitlementKey:
     """The one of ``known`` that a text names, as `entitlements_named` says.
 
     :raises UnknownName: none. :raises AmbiguousName: several.
     """
-    found = entitlements_named(role, known)
+    found = entitlements_named(role, known, names)
     if len(found) > 1:
-        raise AmbiguousName(f"{role!r} may be any of {', '.join(map(str, found))}", hint="name it as type:id:slug")
+        which = ", ".join(map(str, found[:10])) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
+        raise AmbiguousName(f"{role!r} may be any of {which}", hint="name it as type:id:slug")
     return found[0]
+
+
+def names_of(own: Iterable[Entitlement]) -> dict[Key, str]:
+    """What the connector itself calls its plain roles: they need no sync."""
+    return {e.resource: e.name for e in own if e.slug == "assigned"}
 
 
 def _require_planned(login: str, found: AccountState, planned: Collection[Key]) -> None:

@@ -17,7 +17,6 @@
     staging.py       what a running sync has read, page by page
     stage.py         the rows of one page into the staging tables
     rows.py          a row on its way there
-    labels.py        what people call roles, groups and projects
     copies.py        rows given twice by one list, merged
     same.py          rows read exactly as the picture has them
     judge.py         whether a stream was read in full

@@ -14,6 +14,7 @@ from connector_core.store.access import AccessRows
 from connector_core.store.activity import keep_activity
 from connector_core.store.columns import COLUMNS, FIELDS, Fields, Value, as_text, name_keys, resource_of, values_of
 from connector_core.store.connections import EntitlementRows, entitlement_of, new_number, publish_event
+from connector_core.store.labels import role_names
 from connector_core.store.rows import HELD_NOW
 
 ANY_STREAM = ("*", 0)  # the source of a grant that no stream has given yet
@@ -67,6 +68,10 @@ class Follower:
         """Every entitlement that was ever read or granted."""
         query = "SELECT type, resource_id, slug FROM known_entitlements WHERE connection = ?"
         return [EntitlementKey(*row) for row in self._db.execute(query, (self._connection,))]
+
+    def role_names(self) -> dict[Key, str]:
+        """What roles, groups and projects are called, by key (`connector_core.store.labels`)."""
+        return role_names(self._db, self._connection)
 
     def defined(self, key: EntitlementKey) -> Entitlement | None:
         """What an entitlement is, as the last published sync read it; None where it was never read."""

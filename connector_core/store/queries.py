@@ -162,6 +162,10 @@ class Reader:
         query = "SELECT * FROM known_entitlements WHERE connection = ?"
         return tuple(map(entitlement_of, self.db.execute(query, (self.id,))))
 
+    def role_names(self) -> dict[Key, str]:
+        """What roles, groups and projects are called, by key."""
+        return role_names(self.db, self.id)
+
     def role_labels(self) -> dict[Key, str]:
         """What to print for roles, groups and projects that have names (`connector_core.store.labels`)."""
         return role_labels(self.db, self.id)
@@ -202,7 +206,7 @@ class Reader:
         query = "SELECT id, type, resource_id, slug, name FROM known_entitlements WHERE connection = ?"
         rows = self.db.execute(query, (self.id,)).fetchall()
         keys = {EntitlementKey(r["type"], r["resource_id"], r["slug"]): int(r["id"]) for r in rows}
-        found = entitlements_named(role, keys, role_names(self.db, self.id))
+        found = entitlements_named(role, keys, self.role_names())
         if len(resources := sorted({key.resource for key in found})) > 1:
             which = ", ".join(map(str, resources[:10])) + (" and more" if len(resources) > 10 else "")
             raise AmbiguousName(f"{role!r} may be any of {which}", hint="name it as type:id")

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 from kit.sync import Script, first, group, member, membership, user, viewer
 
-from connector_core.errors import Unreachable
+from connector_core.errors import UnknownName, Unreachable
 from connector_core.hookspecs import hookimpl
 from connector_core.host.connection import Connection
 from connector_core.model import Grant, Outcome, Page, Resource
@@ -137,3 +137,29 @@ def test_a_read_that_shows_another_role_of_the_group_denies_the_grant(tmp_path: 
     operation = connection.grant("editor", ADA)
     assert (operation.state, operation.error and operation.error.code) == ("failed", "not_carried_out")
     assert not [row for row in connection.access() if row.role == "editor"]
+
+
+@pytest.mark.parametrize(("renamed", "sent"), [(None, 1), ("Others", 0)])
+def test_a_group_is_granted_by_its_name_while_the_application_calls_it_so(
+    tmp_path: Path, renamed: str | None, sent: int
+) -> None:
+    """A name that is an earlier one by now names no group: another may bear it."""
+
+    class Renaming(GroupProvider):
+        @hookimpl
+        def sync_resource(self, resource: Resource) -> Page | None:
+            if resource.type == "group":
+                return Page(resources=(evolve(group("g"), name=self.called),))
+            return super().sync_resource(resource)
+
+    script = Renaming("bo")
+    script.called = "Sales"
+    script.pages["groups", 0] = Page(resources=(evolve(group("g"), name="Sales"),), entitlements=(membership("g"),))
+    connection = synced(script, tmp_path / "s.db")
+    if renamed is None:
+        assert connection.grant("sales", ADA).outcome == "changed"
+    else:
+        script.called = renamed
+        with pytest.raises(UnknownName, match="which is called Others now"):
+            connection.grant("Sales", ADA)
+    assert len(script.sent) == sent
