@@ -49,10 +49,11 @@ class TerminalUser:
             assert time.monotonic() < ends, "what is typed is shown"
             time.sleep(0.01)
 
-    def leaves(self) -> int:
+    def leaves(self, seconds: float = 60.0) -> int:
         """Until the program has ended: its exit code."""
+        ends = time.monotonic() + seconds
         while self._look():
-            pass
+            assert time.monotonic() < ends, f"it does not end:\n{self.seen}"
         return self.process.wait(timeout=10)
 
     def _look(self) -> bool:
