@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from attrs import evolve, frozen
 
 from connector_core.clock import Clock
@@ -295,8 +297,12 @@ def role_warning(wish: DesiredState, found: AccountState) -> tuple[str, ...]:
 
 
 def _is_asked_for(wish: DesiredState, account: Resource) -> bool:
-    """Whether a new account is the one asked for: some servers put something before its login, not its e-mail (P28)."""
-    return is_same(account.login, wish.login) or is_same(account.email, wish.login)
+    """Whether a new account is the one asked for: some servers put their domain before its login (P28).
+
+    Its e-mail alone says nothing: another account may have it.
+    """
+    bare = re.split(r"[/\\]", account.login or "")[-1]
+    return is_same(account.login, wish.login) or (is_same(bare, wish.login) and is_same(account.email, wish.login))
 
 
 def _about_others(wish: DesiredState) -> ProtocolError:
