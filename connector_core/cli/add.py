@@ -63,12 +63,13 @@ def add(
 
 @define
 class Form:
-    """One set-up, from the guide to the saved file."""
+    """One set-up, from the guide to the saved file; ``changes``: of a connection that is there."""
 
     options: Options
     host: Host
     capabilities: Capabilities
     name: str
+    changes: bool = False
 
     @property
     def asks(self) -> bool:
@@ -202,7 +203,8 @@ class Form:
         return {"connection": self.name, "connector": self.connector, "findings": [asdict(f) for f in findings]}
 
     def _checked(self, setting: Setting, text: str) -> Secret:
-        hint = f"pass it on standard input: connector-core add {self.connector} < token.txt"
+        command = f"configure {self.name} --secret {setting.name}" if self.changes else f"add {self.connector}"
+        hint = f"pass it on standard input: connector-core {command} < token.txt"
         return checked(setting.name, text, hint, setting.help)
 
     def _has(self, name: str, values: Mapping[str, Any]) -> bool:

@@ -119,7 +119,7 @@ def _form(options: Options, host: Host, connection: str) -> Form:
             f"{host.configuration.path} has no connection {connection!r}",
             hint=f"connector-core add {config.connector} sets one up",
         )
-    return Form(options, host, host.capabilities(config.connector), connection)
+    return Form(options, host, host.capabilities(config.connector), connection, changes=True)
 
 
 def _new_secrets(form: Form, names: tuple[str, ...]) -> dict[str, Any]:

@@ -201,13 +201,25 @@ def _verify_manifest(connector: Connector) -> Manifest:
 
 
 def _verify_grants(manifest: Manifest) -> None:
-    """Refuse a resource type that does not say in a word of the contract where its grants are read."""
+    """Refuse a type that does not say in a word of the contract where its grants are read, or is not declared."""
     for kind in manifest.resource_types:
         if kind.grants not in ("with_resource", "elsewhere"):
             said = f"grants={kind.grants!r} of its resource type {kind.type!r}"
             raise PluginError(
                 f"the plugin {manifest.name} broke its contract: {said} is neither 'with_resource' nor 'elsewhere'"
             )
+    if manifest.contract > 1 and (types := _undeclared_types(manifest)):
+        raise PluginError(f"the plugin {manifest.name} broke its contract: its manifest has {_on_types(types)}")
+
+
+def _undeclared_types(manifest: Manifest) -> list[str]:
+    """Return the types on which a manifest has entitlements, and which it does not declare."""
+    declared = {kind.type for kind in manifest.resource_types}
+    return sorted({e.resource.type for e in manifest.entitlements} - declared)
+
+
+def _on_types(types: list[str]) -> str:
+    return f"entitlements on resources of the type {' and '.join(map(repr, types))}, which it does not declare"
 
 
 def _notes(manifest: Manifest, hooks: frozenset[str]) -> tuple[str, ...]:
@@ -219,4 +231,6 @@ def _notes(manifest: Manifest, hooks: frozenset[str]) -> tuple[str, ...]:
         notes.append("no resource type says grants='with_resource': a read of an account ends none of its grants")
     if "provision_create_account" in hooks:
         notes.append("a new account is read for one role (NewAccount.role), and not for several (NewAccount.roles)")
+    if types := _undeclared_types(manifest):
+        notes.append(f"its manifest has {_on_types(types)}: contract {CONTRACTS[-1]} refuses them")
     return (*notes, f"set Manifest(contract={CONTRACTS[-1]}) once that is looked at (docs/plugins.md)")

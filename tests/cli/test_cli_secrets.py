@@ -104,7 +104,8 @@ def test_several_secrets_are_replaced_at_once_and_an_optional_one_is_taken_out(h
     done = script(home, "configure", "two_ways", "--secret", "token", stdin="token=a\nclient_secret=b")
     assert (done.code, "add --secret client_secret" in done.err) == (2, True), done
     assert script(home, *both, stdin="only-one").code == 2
-    assert script(home, *both, stdin="token=a").code == 3
+    done = script(home, *both, stdin="token=a")
+    assert (done.code, "configure two_ways --secret client_secret < token.txt" in done.err) == (3, True), done
     assert script(home, *both, stdin="token=a\nclient_secret=b").code == 0
     assert script(home, "configure", "two_ways", "token=").code == 0
     assert kept(home) == {"managed": False, "client_id": "c", "client_secret": "b"}

@@ -163,6 +163,19 @@ def test_a_manifest_whose_types_are_none_is_broken(tmp_path: Path) -> None:
                 host.connection("script").sync()
 
 
+def test_a_manifest_with_entitlements_on_a_type_that_it_does_not_declare_is_broken() -> None:
+    """By the type's name; one of contract 1 works, with a note that says what contract 2 refuses."""
+    said = "its manifest has entitlements on resources of the type 'role', which it does not declare"
+    for kind in (Script, NewScript):
+        script = kind({})
+        script.types = tuple(each for each in script.types if each.type != "role")
+        (row,) = Plugins({"script": script}, entry_point_group=None).rows()
+        if kind is NewScript:
+            assert f"the plugin script broke its contract: {said}" in str(row.error)
+        else:
+            assert (row.error, f"{said}: contract 2 refuses them" in row.notes) == (None, True)
+
+
 def test_a_page_without_fault_is_the_same_page() -> None:
     """No copy is made of what needs none."""
     page = Page(resources=(group("g"),), entitlements=(membership("g"),), grants=(member("a", "g"),))
