@@ -37,6 +37,7 @@ _EVERY = 10.0  # seconds between lines where the steps themselves are not printe
     "--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the plan [FILE.plan.json]."
 )
 @click.option("--prune", is_flag=True, help="Remove accounts that FILE does not name; else they are left alone.")
+@click.option("--exact", is_flag=True, help="Revoke what people of FILE hold directly and it does not name.")
 @click.option("--include-protected", is_flag=True, help="Also where it takes access from a protected account.")
 @click.option("--undo", is_flag=True, help="Without FILE: take the last apply that changed anything back.")
 @click.option("--apply", "number", type=int, metavar="N", help="With --undo: an earlier apply, by its number.")
@@ -49,12 +50,15 @@ def plan(
     """Compare with who should have what; write down what to do.
 
     A fresh sync is made for it. FILE is a CSV with the columns email, role, given_name and family_name; the header is
-    required. An empty role means: leave it as it is, or for a new account the application's default.
+    required. An empty role means: leave it as it is, or for a new account the application's default. Several roles of
+    one person stand on several lines, or in one cell with semicolons between them.
     """
     from connector_core.provision.plan import refuse_other_file, write_plan
 
-    if undo == (file is not None) or (undo and how["prune"]) or (number is not None and not undo):
-        raise UsageError("name a FILE, or --undo without --prune", hint="connector-core plan --help says more")
+    if undo == (file is not None) or (undo and (how["prune"] or how["exact"])) or (number is not None and not undo):
+        raise UsageError(
+            "name a FILE, or --undo without --prune and --exact", hint="connector-core plan --help says more"
+        )
     target = out or (file.with_name(f"{file.name}.plan.json") if file else Path(f"{connection}.undo.plan.json"))
     with options.host() as host, Reporter(options) as reporter, interruptible(host.cancel):
         host.refuse_precious(target, inputs=[file] if file else [])

@@ -168,12 +168,13 @@ class Connection(Record):
         return self._operate("revoke", ask, terms, user=user, role=role)
 
     def plan(
-        self, people: str | os.PathLike[str] | None = None, *, prune: bool = False, undo: int | None = None,
-        include_protected: bool = False, on_progress: Callable[[Progress], None] | None = None,
+        self, people: str | os.PathLike[str] | None = None, *, prune: bool = False, exact: bool = False,
+        undo: int | None = None, include_protected: bool = False, on_progress: Callable[[Progress], None] | None = None,
     ) -> Plan:  # fmt: skip
         """What has to be done so that each person has what the CSV file ``people`` says; a fresh sync is made first.
 
         :param prune: remove accounts that the file does not name; else they are left alone.
+        :param exact: take from people of the file what they hold directly and it does not name; else it stays.
         :param undo: with no file, take back the plan that this apply carried out; the last one where None.
         :param include_protected: also plan what takes access from protected accounts; else they are kept.
         :raises IncompleteError: the sync was not complete.
@@ -185,8 +186,8 @@ class Connection(Record):
         with self._session(self._connector()) as session, self._reading() as reader:
             path = None if people is None else Path(people)
             return make_plan(
-                self.config, session, reader, self._context.clock, path=path, prune=prune, undo=undo,
-                include_protected=include_protected,
+                self.config, session, reader, self._context.clock, path=path, prune=prune, exact=exact,
+                undo=undo, include_protected=include_protected,
             )  # fmt: skip
 
     def apply(

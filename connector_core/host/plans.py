@@ -64,16 +64,18 @@ def require_confirmed(plan: Plan, terms: ChangeOptions) -> None:
 def planner(session: Session, reader: Reader) -> Planner:
     protection = protection_of(session.settings)
     return Planner(
-        session.manifest.entitlements,
+        (*session.manifest.entitlements, *reader.entitlements()),
         accounts_in(reader.access()),
         lambda name: protection.entry_for(name) is not None,
         frozenset(key.id for key in ProtectedAccounts(reader.db, reader.id).remembered(protection)),
+        "provision_revoke" in session.connector.hooks,
     )
 
 
 def make_plan(
     config: ConnectionConfig, session: Session, reader: Reader, clock: Clock, *,
-    path: Path | None = None, prune: bool = False, undo: int | None = None, include_protected: bool = False,
+    path: Path | None = None, prune: bool = False, exact: bool = False, undo: int | None = None,
+    include_protected: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan that makes the picture as the file wants it, or with no file, that takes an earlier apply back.
 
@@ -86,7 +88,7 @@ def make_plan(
         known = {e.key for e in (*session.manifest.entitlements, *reader.entitlements())}
         names = names_of(session.manifest.entitlements) | reader.role_names()
         people = read_people(path, lambda name: named(name, known, names))
-        found = planning.compare(people, prune=prune, include_protected=include_protected)
+        found = planning.compare(people, prune=prune, exact=exact, include_protected=include_protected)
         unchanged = found.unchanged
     else:
         changes = _changes_to_undo(reader, undo, session)

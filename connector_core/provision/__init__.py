@@ -17,9 +17,12 @@
     holder.py    whether who began an operation still lives
     people_file.py  who should have what, from a CSV file
     matching.py  which account of the picture a name means
+    effects.py   what a step does to what an account holds, and to paid seats
+    surplus.py   what people hold beyond what a file names
     planner.py   what a plan has to do
     undo.py      how accounts were before a plan, and which are left alone
     plan.py      a reviewed list of operations
     earlier_applies.py  what earlier applies of a plan did
+    accounts_on_the_way.py  what accounts hold between two steps for them
     apply.py     carrying a plan out
 """

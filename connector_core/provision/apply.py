@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardRefused, Interrupted, StateError
 from connector_core.model import ErrorInfo, Key, NewAccount, Operation
+from connector_core.provision.accounts_on_the_way import AccountsOnTheWay
 from connector_core.provision.desired_state import AGAIN, Differs
 from connector_core.provision.earlier_applies import EarlierApplies
 from connector_core.provision.engine import Provisioner
@@ -70,7 +71,7 @@ def look_over(
     The limits are judged by what is still to be done, and by the accounts that are there now.
 
     :param earlier: what other applies of the plan did.
-    :return: by id, what accounts hold that an earlier apply enabled, and that the plan expects to be disabled.
+    :return: by id, what accounts hold that an earlier apply enabled, or for which there are several steps.
     :raises GuardRefused: naming what differs, whom the plan may not touch, or the limit.
     """
     lying = [step.user for step in plan.steps if planner.weigh(step) != (step.effect, step.seats)]
@@ -88,13 +89,18 @@ def look_over(
         )  # fmt: skip
     remaining = tuple(step for step in plan.steps if not planner.is_done(step))
     limits.check(evolve(plan, steps=remaining), planner.enabled)
-    found = [planner.difference(s, earlier.came_back) or earlier.undone_since(s, planner) for s in plan.steps]
+    by_account = plan.by_account()
+    found = [
+        planner.difference(s, earlier.came_back, by_account[s.account]) or earlier.undone_since(s, planner)
+        for s in plan.steps
+    ]
     if differing := [line for line in found if line is not None]:
         raise Differs(
             f"the application is no longer as it was planned for: {_some(differing, '; ')}; nothing was changed",
             hint=AGAIN,
         )
-    return {a.id: a.held for a in planner.accounts if a.enabled and earlier.came_back(a.id)}
+    several = {account for account, steps in by_account.items() if len(steps) > 1}
+    return {a.id: a.held for a in planner.accounts if a.enabled and (a.id in several or earlier.came_back(a.id))}
 
 
 def carry_out(
@@ -103,20 +109,22 @@ def carry_out(
 ) -> ApplyReport:  # fmt: skip
     """Every step in its order; continues after one that fails, and stops where credentials are refused.
 
-    :param enabled: by id, what accounts hold that an earlier apply of the plan enabled.
+    :param enabled: by id, what accounts hold that an earlier apply of the plan enabled, or that have several steps.
     :raises Interrupted: the same plan applied again finishes the rest; its ``report`` says how far it came.
     """
     requests = Requests(evolve(engine, asked=evolve(engine.asked, apply=apply)))
     report = ApplyReport(id=apply, connection=plan.connection, digest=plan.digest, status="complete")
+    progress = AccountsOnTheWay(requests.engine, dict(enabled or {}))
     for step in plan.ordered():
         try:
-            line = _line(requests, step, enabled or {})
+            line = _line(requests, step, progress)
         except _STOPS as error:
             error.conceal(engine.session.http.mask)
             line = Line(step=step, operation=_begun(error), error=_info(error))
             report = evolve(report, status="stopped", error=_info(error))
         except Interrupted as error:
             raise _interrupted(error, report, plan) from error
+        progress.note(step, line.operation if line.ended in ("changed", "unchanged") else None)
         if report.status == "complete" and line.ended not in ("changed", "unchanged"):
             report = evolve(report, status="partial")
         report = evolve(report, lines=(*report.lines, line))
@@ -127,9 +135,9 @@ def carry_out(
     return report
 
 
-def _line(requests: Requests, step: Step, enabled: Mapping[str, Held]) -> Line:
+def _line(requests: Requests, step: Step, progress: AccountsOnTheWay) -> Line:
     try:
-        operation = _operation(requests, step, enabled)
+        operation = _operation(requests, step, progress)
     except (*_STOPS, Interrupted):
         raise
     except ConnectorCoreError as error:
@@ -138,7 +146,7 @@ def _line(requests: Requests, step: Step, enabled: Mapping[str, Held]) -> Line:
     return Line(step=step, operation=operation, error=_found_different(requests, step, operation) or operation.error)
 
 
-def _operation(requests: Requests, step: Step, enabled: Mapping[str, Held]) -> Operation:
+def _operation(requests: Requests, step: Step, progress: AccountsOnTheWay) -> Operation:
     account_type = requests.engine.account_type
     if step.kind == "create_account":
         wanted = NewAccount(
@@ -146,8 +154,10 @@ def _operation(requests: Requests, step: Step, enabled: Mapping[str, Held]) -> O
             role=step.role,
         )  # fmt: skip
         return requests.create(wanted, planned=[Key(account_type, step.user_id)] if step.user_id else [])
-    key = Key(account_type, step.user_id or "")
-    expected = enabled.get(key.id) if step.before is None else frozenset(step.before)
+    if step.is_for_new:
+        assert step.role is not None
+        return requests.grant(step.role, progress.created(step))
+    key, expected = Key(account_type, step.user_id or ""), progress.expected(step)
     if step.kind == "delete_account":
         return requests.delete(key, expected=expected, login=step.login)
     assert step.role is not None

@@ -1,10 +1,11 @@
-"""Reading who should have what from a CSV file: a header, a line a person, every mistake named with its line."""
+"""Reading who should have what from a CSV file: a header, lines of people, every mistake named with its line."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from attrs import evolve, field, frozen
@@ -24,14 +25,24 @@ FindRole = Callable[[str], EntitlementKey]
 
 @frozen(kw_only=True)
 class Wanted:
-    """One line: ``role`` None leaves the role as it is, or takes the application's default for a new account."""
+    """One person: ``role`` None leaves the role as it is, or takes the application's default for a new account.
+
+    ``further``: what else they should have, of other lines or after a semicolon. ``lines``: on which line each is.
+    """
 
     login: str
     role: EntitlementKey | None = None
+    further: tuple[EntitlementKey, ...] = ()
     given_name: str | None = None
     family_name: str | None = None
     typed: str = field(default="", eq=False)  # the login as it stands in the file
     line: int | None = field(default=None, eq=False)
+    lines: Mapping[EntitlementKey, int] = field(factory=dict, eq=False)
+
+    @property
+    def roles(self) -> tuple[EntitlementKey, ...]:
+        """All that the person should have, as the file orders it."""
+        return (*((self.role,) if self.role else ()), *self.further)
 
 
 def read_people(path: Path, role: FindRole) -> list[Wanted]:
@@ -40,22 +51,39 @@ def read_people(path: Path, role: FindRole) -> list[Wanted]:
     :param role: finds the entitlement that a text names, or raises `UsageError`.
     :raises UsageError: naming each line that is wrong, the first ten of them.
     """
-    rows = _rows(path)
+    rows, role = _rows(path), cache(role)
     columns = _columns(path, next(rows, (1, []))[1])
-    people: list[Wanted] = []
+    people: dict[str, Wanted] = {}
     mistakes: list[str] = []
-    first: dict[str, int] = {}
     for line, row in rows:
         try:
-            person = evolve(_person(columns, row, role), line=line)
-            if (other := first.setdefault(normalized(person.login), line)) != line:
-                raise UsageError(f"{person.login} is on line {other} already")
-            people.append(person)
+            person = _person(columns, row, role)
+            person = evolve(person, line=line, lines=dict.fromkeys(person.roles, line))
+            name = normalized(person.login)
+            people[name] = _together(people[name], person) if name in people else person
         except UsageError as error:
             mistakes.append(f"line {line}: {error}" + (f" ({error.hint})" if error.hint else ""))
     if mistakes:
         raise wrong_lines(mistakes, f"{path}: ")
-    return people
+    return list(people.values())
+
+
+def _together(one: Wanted, other: Wanted) -> Wanted:
+    """Return the person of two lines, each of which names roles.
+
+    :raises UsageError: the second one says nothing more, or contradicts the first.
+    """
+    if not (one.roles and other.roles):
+        raise UsageError(f"{other.login} is on line {one.line} already")
+    if twice := next((key for key in other.roles if key in one.lines), None):
+        raise UsageError(f"{other.login} is on line {one.lines[twice]} already with {twice.id}")
+    for name in ("given_name", "family_name"):
+        if getattr(other, name) and getattr(one, name) and getattr(other, name) != getattr(one, name):
+            raise UsageError(f"{other.login} has another {name} on line {one.line}")
+    return evolve(
+        one, further=(*one.further, *other.roles), lines={**one.lines, **other.lines},
+        given_name=one.given_name or other.given_name, family_name=one.family_name or other.family_name,
+    )  # fmt: skip
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -119,9 +147,10 @@ def _person(columns: list[str], row: list[str], role: FindRole) -> Wanted:
     for name, cell in cells.items():
         if not cell.isprintable():
             raise UsageError(f"{name} holds a character that cannot be printed: {cell!r}")
+    login = lowered(checked_address(cells["email"]))  # W15
+    roles = list(dict.fromkeys(role(name.strip()) for name in cells.get("role", "").split(";") if name.strip()))
     return Wanted(
-        login=lowered(checked_address(cells["email"])),  # W15
-        typed=cells["email"], role=role(cells["role"]) if cells.get("role") else None,
+        login=login, typed=cells["email"], role=roles[0] if roles else None, further=tuple(roles[1:]),
         given_name=cells.get("given_name") or None, family_name=cells.get("family_name") or None,
     )  # fmt: skip
 

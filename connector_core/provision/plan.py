@@ -34,7 +34,8 @@ class Step:
     for, both None where there is none yet: nothing is written to that id under another login, nor to another id under
     that login. ``before``: the entitlements held when the plan was made; None where there was no account, or a disabled
     one, which holds nothing that counts. ``seats``: what it does to the number of paid ones, None where the application
-    decides. ``effect`` decides the order.
+    decides. ``effect`` decides the order. A grant without a ``user_id`` is for the account that the plan creates, which
+    holds ``before`` by then; of several steps for one account, each has for ``before`` what it held before them all.
     """
 
     kind: PlanKind
@@ -52,12 +53,22 @@ class Step:
         """A file may say anything; a step that cannot be carried out is no step."""
         if not self.user or not self.user.isprintable() or self.user_id == "":
             raise ValueError("a step needs a user with a printable name")
-        if self.kind != "create_account" and self.user_id is None:
+        if self.kind != "create_account" and self.user_id is None and not self.is_for_new:
             raise ValueError(f"{self.kind} needs a user_id")
         if self.kind in ("grant", "revoke") and self.role is None:
             raise ValueError(f"{self.kind} needs a role")
         if self.user_id is not None and (not self.login or self.user != shown(self.login, self.user_id)):
             raise ValueError("a step shows the login of its user_id, as user")  # what is reviewed is what is done
+
+    @property
+    def is_for_new(self) -> bool:
+        """Whether it grants something more to an account that the same plan creates."""
+        return self.kind == "grant" and self.user_id is None and self.login is None and bool(self.before)
+
+    @property
+    def account(self) -> str:
+        """The id of the account, or the login of one that the plan creates."""
+        return self.user_id or self.user
 
 
 @frozen(kw_only=True)
@@ -108,6 +119,13 @@ class Plan:
         """How many steps may or may not take a paid seat: the application decides."""
         return sum(1 for s in self.steps if s.seats is None)
 
+    def by_account(self) -> Mapping[str, list[Step]]:
+        """The steps of each account, in their order."""
+        found: dict[str, list[Step]] = {}
+        for step in self.ordered():
+            found.setdefault(step.account, []).append(step)
+        return found
+
     def ordered(self) -> tuple[Step, ...]:
         """Downgrades first, then creations and upgrades, which may reuse their seats; removals last."""
         return tuple(sorted(self.steps, key=lambda s: _ORDER[s.effect]))
@@ -144,13 +162,14 @@ class Limits:
 
     def check_numbers(self, plan: Plan) -> None:
         """As `check`, where it is not known yet how many accounts there are."""
+        losing = len({s.account for s in plan.steps if s.effect in ("downgrade", "change")})
         removals, downgrades, seats = plan.removals, plan.downgrades, plan.upgrades + plan.unknown_seats
         unknown = f" and may take {plan.unknown_seats} more" if plan.unknown_seats else ""
         taken = f"takes {_counted(plan.upgrades, 'paid seat')}{unknown}"
         for count, most, usual, what, switch in (
             (removals, self.max_removals, self.removals, f"removes {_counted(removals, 'account')}", "--max-removals"),
             (seats, self.max_upgrades, self.upgrades, taken, "--max-upgrades"),
-            (downgrades, self.max_downgrades, self.downgrades, f"downgrades {_counted(downgrades, 'account')}",
+            (downgrades, self.max_downgrades, self.downgrades, _losses(losing, downgrades),
              "--max-downgrades"),
         ):  # fmt: skip
             if count > (usual if most is None else most):
@@ -159,6 +178,10 @@ class Limits:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _losses(accounts: int, steps: int) -> str:
+    return f"downgrades {_counted(accounts, 'account')}{f' by {steps} steps' if steps != accounts else ''}"
 
 
 def _too_much(what: str, switch: str, count: int) -> GuardRefused:
@@ -197,12 +220,31 @@ def refuse_other_file(path: Path) -> None:
 def write_plan(plan: Plan, path: Path) -> None:
     """Write the plan, readable by its owner only; an existing file is replaced as a whole.
 
-    :raises UsageError: it cannot be written there.
+    :raises UsageError: it cannot be written there, or is too large to be read again.
     """
+    text = _text(plan)
+    if len(text) > _LARGEST:  # it is ASCII
+        raise UsageError(
+            f"the plan of {len(plan.steps):,} steps is larger than {_LARGEST // 2**20} MB, and could not be applied",
+            hint="plan for fewer people at a time, in several files",
+        )
     try:
-        write_private(path, json.dumps(to_json(plan), indent=2) + "\n")
+        write_private(path, text)
     except OSError as error:
         raise UsageError(f"cannot write the plan {path}: {error.strerror}") from error
+
+
+def _text(plan: Plan) -> str:
+    """The plan as JSON, with a line for each step: shorter than with a line for each value."""
+    document = to_json(plan)
+    assert isinstance(document, dict)
+    return "{\n" + ",\n".join(f"  {json.dumps(name)}: {_lines(value)}" for name, value in document.items()) + "\n}\n"
+
+
+def _lines(value: Json) -> str:
+    if not isinstance(value, list) or not value:
+        return json.dumps(value)
+    return "[\n" + ",\n".join(f"    {json.dumps(each)}" for each in value) + "\n  ]"
 
 
 def read_plan(path: Path) -> Plan:

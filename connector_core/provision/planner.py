@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import evolve, field, frozen
 
 from connector_core.errors import UsageError
 from connector_core.model import Entitlement, EntitlementKey
 from connector_core.names import is_address, is_same
+from connector_core.provision.effects import Effects
 from connector_core.provision.matching import Account, Held, Matching, accounts_in
 from connector_core.provision.people_file import Wanted, wrong_lines
 from connector_core.provision.plan import Effect, PlanKind, Step, names, shown
+from connector_core.provision.surplus import Surplus
 from connector_core.provision.undo import Past, left_alone
 
 __all__ = ["Account", "Comparison", "Past", "Planner", "accounts_in"]
@@ -33,17 +35,24 @@ class Planner:
 
     :param protected: whether a login, e-mail or id is never removed or downgraded, unless it is included expressly.
     :param protected_ids: ids of accounts that are protected whatever they are called now.
+    :param can_revoke: whether the connector can revoke anything.
     """
 
     entitlements: tuple[Entitlement, ...]
     accounts: tuple[Account, ...]
     protected: Callable[[str], bool] = lambda name: False
     protected_ids: frozenset[str] = frozenset()
+    can_revoke: bool = True
     _matching: Matching = field(init=False)
+    _effects: Effects = field(init=False)
 
     @_matching.default
     def _index(self) -> Matching:
         return Matching(self.accounts)
+
+    @_effects.default
+    def _weights(self) -> Effects:
+        return Effects(self.entitlements)
 
     @property
     def enabled(self) -> int:
@@ -52,19 +61,26 @@ class Planner:
 
     # -- making a plan -------------------------------------------------------------------------------------
 
-    def compare(self, people: Iterable[Wanted], *, prune: bool, include_protected: bool = False) -> Comparison:
+    def compare(
+        self, people: Iterable[Wanted], *, prune: bool, exact: bool = False, include_protected: bool = False
+    ) -> Comparison:  # fmt: skip
         """The steps to what ``people`` should have. An account that no line names is left alone, unless ``prune``.
 
+        :param exact: take from these people what they hold directly and no line names.
         :raises UsageError: naming each line that means several accounts, or one that another line means, too.
         """
         matched = self._matched(people)
-        steps = [step for person, account in matched if (step := self._towards(person, account))]
-        unchanged = len(matched) - len(steps)
+        towards = [self._towards(person, account) for person, account in matched]
+        surplus = Surplus(self._effects, self.can_revoke)
+        if exact:
+            for each, (person, account) in zip(towards, matched, strict=True):
+                each += [self._step("revoke", account, key) for key in surplus.of(person, account) if account]
+        unchanged, steps = sum(not each for each in towards), [step for each in towards for step in each]
         if prune:
             named = {account.id for _, account in matched if account is not None}
             unnamed = [a for a in self.accounts if a.enabled and a.id not in named]
             steps += [self._removal(a) for a in unnamed if len(self._twins(a)) == 1]
-        warnings = self._twin_warnings(unnamed) if prune else []
+        warnings = surplus.warnings() + (self._twin_warnings(unnamed) if prune else [])
         return evolve(self._guarded(steps, warnings, include_protected), unchanged=unchanged)
 
     def _twins(self, account: Account) -> list[Account]:
@@ -85,6 +101,7 @@ class Planner:
         mistakes: list[str] = []
         first: dict[str, Wanted] = {}
         for person in people:
+            mistakes += self._contradictions(person)
             try:
                 account = self._matching.of(person)
                 if account is not None and (other := first.setdefault(account.id, person)) is not person:
@@ -95,6 +112,15 @@ class Planner:
         if mistakes:
             raise wrong_lines(mistakes)
         return matched
+
+    def _contradictions(self, person: Wanted) -> Iterator[str]:
+        """Which roles of a person nothing can hold together, with the line of the later one."""
+        for number, key in enumerate(person.roles):
+            if clash := min(self._effects.excluded(key, person.roles[:number]), default=None):
+                yield (
+                    f"line {person.lines.get(key, person.line)}: {person.login} can hold only one of "
+                    f"{clash.id} (line {person.lines.get(clash, person.line)}) and {key.id}"
+                )
 
     def undo(self, past: Iterable[Past], *, include_protected: bool = False) -> Comparison:
         """The steps back to how each account was, but for accounts about which something was decided since."""
@@ -114,7 +140,7 @@ class Planner:
         if removed:
             if len(was.held or ()) > 1:
                 warnings.append(f"{was.user} held {names(was.held or ())}: one of them comes back with the account")
-            return self._towards(self._wanted(was), account)
+            return self._towards(self._wanted(was), account)[0]
         if account is None or not account.enabled:
             return None
         if was.disabled:
@@ -124,7 +150,7 @@ class Planner:
     def _disabled_again(self, account: Account, warnings: list[str]) -> Step | None:
         """Revoke what disables the account: it was there before the plan, and is not deleted."""
         for key in sorted(account.held):
-            if (entitlement := self._entitlement(key)) is not None and entitlement.on_revoke == "removes_account":
+            if self._effects.removes_account(key):
                 return self._step("revoke", account, key)
         warnings.append(
             f"{shown(account.login, account.id)} was disabled before, and holds {names(account.held)} now, which the "
@@ -144,8 +170,7 @@ class Planner:
         """Whether the plan removed the account, which was there and enabled."""
         if was.granted is not None or was.revoked is None:
             return was.granted is None
-        entitlement = self._entitlement(was.revoked)
-        return entitlement is not None and entitlement.on_revoke == "removes_account"
+        return self._effects.removes_account(was.revoked)
 
     def _wanted(self, was: Past) -> Wanted:
         role = min(was.held, default=None) if was.held else None
@@ -158,27 +183,28 @@ class Planner:
             return self._step("grant", account, was.revoked)
         if was.granted is None or was.granted in before or was.granted not in account.held:
             return None
-        replaced = next((e for e in sorted(before) if self._excludes(was.granted, e)), None)
+        replaced = min(self._effects.excluded(was.granted, before), default=None)
         if replaced is not None:
             return self._step("grant", account, replaced)
-        entitlement = self._entitlement(was.granted)
+        entitlement = self._effects.of(was.granted)
         if entitlement is not None and entitlement.exclusive is not None:
             warnings.append(f"{was.user}: what they held before {was.granted.id} is not known; it stays")
             return None
         return self._step("revoke", account, was.granted)
 
-    def _towards(self, person: Wanted, account: Account | None) -> Step | None:
+    def _towards(self, person: Wanted, account: Account | None) -> list[Step]:
+        """A step for each role that is missing; for an account that is to be made, first the one that makes it."""
         if account is None or (not account.enabled and person.role is None):
-            return self._weighed(
-                Step(
-                    kind="create_account", user=person.login if account is None else shown(account.login, account.id),
-                    user_id=account.id if account else None, login=account.login if account else None, role=person.role,
-                    given_name=person.given_name, family_name=person.family_name,
-                )
+            first = Step(
+                kind="create_account", user=person.login if account is None else shown(account.login, account.id),
+                user_id=account.id if account else None, login=account.login if account else None, role=person.role,
+                given_name=person.given_name, family_name=person.family_name,
             )  # fmt: skip
-        if person.role is None or (account.enabled and person.role in account.held):
-            return None
-        return self._step("grant", account, person.role)
+            before = (person.role,) if person.role else ()
+            more = [Step(kind="grant", user=first.user, role=key, before=before) for key in person.further]
+            return [self._effects.weighed(step) for step in (first, *more)]
+        missing = [key for key in person.roles if not (account.enabled and key in account.held)]
+        return [self._step("grant", account, key) for key in missing]
 
     def _removal(self, account: Account) -> Step:
         return self._step("delete_account", account)
@@ -189,7 +215,7 @@ class Planner:
             kind=kind, user=shown(account.login, account.id), user_id=account.id, login=account.login, role=role,
             before=before,
         )  # fmt: skip
-        return self._weighed(step)
+        return self._effects.weighed(step)
 
     def _guarded(self, steps: Iterable[Step], warnings: list[str], include_protected: bool) -> Comparison:
         """Protected accounts keep what they have."""
@@ -208,44 +234,7 @@ class Planner:
 
     def weigh(self, step: Step) -> tuple[Effect, int | None]:
         """What a step does, and to how many paid seats; None where only the application knows."""
-        before = frozenset(step.before or ())
-        if step.kind == "delete_account":
-            return "remove", -self._paid(before)
-        if step.kind == "create_account" or step.before is None:
-            return "create", None if step.role is None else self._paid({step.role})
-        assert step.role is not None
-        entitlement = self._entitlement(step.role)
-        if step.kind == "revoke":
-            if entitlement is not None and entitlement.on_revoke == "removes_account":
-                return "remove", -self._paid(before)
-            fallback = entitlement.falls_back_to if entitlement is not None else None
-            after = before - {step.role} | ({fallback} if fallback is not None else set())
-            return "downgrade", self._paid(after) - self._paid(before)
-        return self._weigh_grant(step.role, before)
-
-    def _weigh_grant(self, role: EntitlementKey, before: Held) -> tuple[Effect, int | None]:
-        lost = {e for e in before if self._excludes(role, e)}
-        seats = self._paid(before - lost | {role}) - self._paid(before)
-        rivals = {e.key for e in self.entitlements if self._excludes(role, e.key)}
-        if rivals and not lost and seats == 0:  # they may hold one of them that cannot be read
-            return "change", None if self._paid(rivals) else 0
-        if seats:
-            return "upgrade" if seats > 0 else "downgrade", seats
-        return "change" if lost else "upgrade", 0
-
-    def _weighed(self, step: Step) -> Step:
-        effect, seats = self.weigh(step)
-        return evolve(step, effect=effect, seats=seats)
-
-    def _paid(self, held: Iterable[EntitlementKey]) -> int:
-        return sum(1 for key in held if (e := self._entitlement(key)) is not None and e.paid)
-
-    def _entitlement(self, key: EntitlementKey) -> Entitlement | None:
-        return next((e for e in self.entitlements if e.key == key), None)
-
-    def _excludes(self, one: EntitlementKey, other: EntitlementKey) -> bool:
-        a, b = self._entitlement(one), self._entitlement(other)
-        return a is not None and b is not None and a.excludes(b)
+        return self._effects.weigh(step)
 
     def is_done(self, step: Step) -> bool:
         """Whether the account is as the step wants it already."""
@@ -263,13 +252,16 @@ class Planner:
 
     # -- whether a plan still fits -------------------------------------------------------------------------
 
-    def difference(self, step: Step, came_back: Callable[[str], bool]) -> str | None:
+    def difference(
+        self, step: Step, came_back: Callable[[str], bool], others: Sequence[Step] = ()
+    ) -> str | None:  # fmt: skip
         """What keeps an account from being as the step expects or already as it wants; None where nothing does.
 
         :param came_back: whether the account of that id was enabled by this plan, and nothing happened to it since.
+        :param others: the plan's steps for the same account, which may have been carried out.
         """
         if step.user_id is None:
-            return self._difference_for_new(step)
+            return self._difference_for_new(step, others)
         account = self._matching.by_id.get(step.user_id)
         if account is not None and not is_same(account.login, step.login):
             return f"the account with the id {account.id} is called {account.login} now, planned for {step.user}"
@@ -282,13 +274,23 @@ class Planner:
             return None
         if step.before is None:
             return None if came_back(account.id) else f"{step.user} is enabled and holds {names(account.held)}"
-        if account.held == frozenset(step.before):
+        if self._reached(account.held, step, others):
             return None
         return f"{step.user} holds {names(account.held)}, planned for {names(step.before)}"
 
-    def _difference_for_new(self, step: Step) -> str | None:
+    def _reached(self, held: Held, step: Step, others: Sequence[Step]) -> bool:
+        """Whether that is what the plan was made for, and what others of its steps for the account did since."""
+        expected = frozenset(step.before or ())
+        for other in others if held != expected else ():
+            if other is not step and other.kind in ("grant", "revoke") and self._as_wanted(other, held):
+                expected = self._effects.after(other, expected)
+        return held == expected
+
+    def _difference_for_new(self, step: Step, others: Sequence[Step]) -> str | None:
         found = self._matching.called(step.user)
         if not found or (found[0].enabled and self._as_wanted(step, found[0].held)):
+            return None
+        if step.is_for_new and found[0].enabled and self._reached(found[0].held, step, others):
             return None
         what = f"is there already and holds {names(found[0].held)}" if found[0].enabled else "is there, disabled"
         return f"{step.user} {what}"

@@ -19,7 +19,8 @@ from connector_core.store.undo import AppliedChange, LaterChange
 class Past:
     """How an account was before an earlier plan touched it; ``held`` None where there was none, or a disabled one.
 
-    ``disabled``: there was one, disabled. ``granted`` and ``revoked``: what the plan gave it, and took from it;
+    ``disabled``: there was one, disabled. ``granted`` and ``revoked``: what the plan gave it, or took from it; where
+    that is more than one thing, there is a `Past` of each, and ``given`` is all that it gave.
     ``created_with``: the role of its creation. ``changed_by``: the last operation that changed it since;
     ``seen_since``: whether the application showed an enabled account of that id or login since; ``altered``: whether a
     sync showed that its roles or its status changed since; ``forgotten``: whether what happened since was pruned, at
@@ -32,6 +33,7 @@ class Past:
     disabled: bool = False
     granted: EntitlementKey | None = None
     revoked: EntitlementKey | None = None
+    given: Held = frozenset()
     created_with: EntitlementKey | None = None
     given_name: str | None = None
     family_name: str | None = None
@@ -46,23 +48,33 @@ def pasts(changes: Iterable[AppliedChange], later: Iterable[LaterChange], *, old
 
     :param oldest: the event of the oldest picture that is kept.
     """
-    past: dict[str, Past] = {}
+    past: dict[tuple[str, EntitlementKey | None], Past] = {}
     ended: dict[str, int] = {}
+    given: dict[str, Held] = {}
+    was_there: dict[str, bool] = {}
     for change in changes:
         operation = change.operation
         name = operation.user_id or normalized(operation.user or "")
-        was = past.get(name) or _before(operation, change.before if isinstance(change.before, dict) else {})
+        before = _before(operation, change.before if isinstance(change.before, dict) else {})
+        there = was_there.setdefault(name, before.held is not None)
         key = _entitlement(operation, operation.role)
-        granted = key if operation.kind == "grant" else was.granted
-        revoked = key if operation.kind == "revoke" else was.revoked
-        created_with = key if operation.kind == "create_account" else was.created_with
-        past[name] = evolve(was, granted=granted, revoked=revoked, created_with=created_with)
+        place = (name, given_or_taken(operation) if there else None)
+        past[place] = _with_change(past.get(place, before), operation, key)
+        given[name] = given.get(name, frozenset()) | {e for e in (past[place].granted,) if e}
         ended[name] = max(change.event, operation.id or 0)
     since = _by_name(later)
     return [
-        evolve(_with_later(was, ended[name], since), forgotten=ended[name] < oldest)
-        for name, was in reversed(past.items())
+        evolve(_with_later(was, ended[name], since), forgotten=ended[name] < oldest, given=given[name])
+        for (name, _), was in reversed(past.items())
     ]
+
+
+def _with_change(was: Past, operation: Operation, key: EntitlementKey | None) -> Past:
+    return evolve(
+        was, granted=key if operation.kind == "grant" else was.granted,
+        revoked=key if operation.kind == "revoke" else was.revoked,
+        created_with=key if operation.kind == "create_account" else was.created_with,
+    )  # fmt: skip
 
 
 def _by_name(later: Iterable[LaterChange]) -> Mapping[str, list[LaterChange]]:
@@ -107,7 +119,7 @@ def _decided_since(was: Past, account: Account | None) -> str | None:
     """Return what the picture shows of a later decision about the roles or the status of an account."""
     if was.altered:
         return "has other roles or another status since, and is left alone"
-    if was.created_with is not None and account is not None and account.held - {was.created_with}:
+    if was.created_with is not None and account is not None and account.held - {was.created_with} - was.given:
         return f"holds {names(account.held)} now, and is left alone"
     if was.forgotten:
         return "may have been changed since, as that history was pruned, and is left alone"
@@ -126,6 +138,11 @@ def _before(operation: Operation, snapshot: Mapping[str, Any]) -> Past:
         disabled=snapshot.get("status") == "disabled",
         given_name=profile.get("given_name"), family_name=profile.get("family_name"),
     )  # fmt: skip
+
+
+def given_or_taken(operation: Operation) -> EntitlementKey | None:
+    """What a grant gave or a revocation took; None of any other operation."""
+    return _entitlement(operation, operation.role) if operation.kind in ("grant", "revoke") else None
 
 
 def _entitlement(operation: Operation, role: str | None) -> EntitlementKey | None:

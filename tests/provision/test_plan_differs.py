@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -328,10 +328,13 @@ def test_the_property_finds_a_plan_that_takes_ids_alone(monkeypatch: pytest.Monk
     """With the look at the login taken out of the listing and out of the engine, it is red."""
     difference = Planner.difference
 
-    def by_id(self: Planner, step: Step, came_back: Callable[[str], bool]) -> str | None:
+    def by_id(self: Planner, step: Step, came_back: Callable[[str], bool], others: Sequence[Step]) -> str | None:
         account = next((a for a in self.accounts if a.id == step.user_id), None)
         return difference(
-            self, step if account is None else evolve(step, user=account.login, login=account.login), came_back
+            self,
+            step if account is None else evolve(step, user=account.login, login=account.login),
+            came_back,
+            others,
         )
 
     monkeypatch.setattr(Planner, "difference", by_id)

@@ -163,6 +163,15 @@ def test_a_huge_file_is_refused_before_it_is_read(path: Path) -> None:
     assert "larger than 64 MB" in refused(path).message
 
 
+def test_no_plan_is_written_that_could_not_be_read(tmp_path: Path) -> None:
+    """One that is too large is refused when it is made."""
+    large = evolve(PLAN, warnings=("x" * 2**20,) * 65).sealed()
+    with pytest.raises(UsageError, match="the plan of 2 steps is larger than 64 MB") as caught:
+        write_plan(large, tmp_path / "plan.json")
+    assert "fewer people" in (caught.value.hint or "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """The reason is the system's own."""
     assert "No such file" in refused(tmp_path / "plan.json").message
