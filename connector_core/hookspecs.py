@@ -144,7 +144,12 @@ def provision_delete_account(client: Any, resource: Resource) -> Outcome | None:
 
 @hookspec(firstresult=True)
 def provision_enable_account(client: Any, resource: Resource) -> Outcome | None:
-    """Enable a disabled account with one request. Asked before a create or a grant for one."""
+    """Enable a disabled account with one request. Asked by `enable-user`, and before a create or a grant for one."""
+
+
+@hookspec(firstresult=True)
+def provision_disable_account(client: Any, resource: Resource) -> Outcome | None:
+    """Take all access from the account, and keep it, with one request. Asked by `disable-user`."""
 
 
 @hookspec(firstresult=True)

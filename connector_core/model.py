@@ -486,7 +486,9 @@ class LogLine:
 
 # -- what the host has written ---------------------------------------------------------------------------------
 
-OperationKind = Literal["create_account", "delete_account", "enable_account", "grant", "revoke", "apply", "setup"]
+OperationKind = Literal[
+    "create_account", "delete_account", "enable_account", "disable_account", "grant", "revoke", "apply", "setup"
+]
 OperationState = Literal["planned", "pending", "sent", "done", "failed", "unknown", "refused"]
 
 

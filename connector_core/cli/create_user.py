@@ -1,4 +1,4 @@
-"""`create-user`, `delete-user`, `grant`, `revoke` and `operations`: changing access, and what was changed."""
+"""`create-user`, `disable-user`, `grant` and others, and `operations`: changing access, and what was changed."""
 
 from __future__ import annotations
 
@@ -82,6 +82,32 @@ def delete_user(options: Options, /, connection: str, user: str, **terms: Any) -
     USER is a login, e-mail, id or type:id.
     """
     return _operate(options, connection, lambda asked, terms: asked.delete_account(user, **terms), terms)
+
+
+@click.command("disable-user", cls=Command)
+@click.argument("connection")
+@click.argument("user")
+@_terms
+@click.pass_obj
+def disable_user(options: Options, /, connection: str, user: str, **terms: Any) -> int:
+    """Take all access from a person, and keep the account.
+
+    USER is a login, e-mail, id or type:id.
+    """
+    return _operate(options, connection, lambda asked, terms: asked.disable_account(user, **terms), terms)
+
+
+@click.command("enable-user", cls=Command)
+@click.argument("connection")
+@click.argument("user")
+@_terms
+@click.pass_obj
+def enable_user(options: Options, /, connection: str, user: str, **terms: Any) -> int:
+    """Enable a disabled account; enabled already is a success.
+
+    USER is a login, e-mail, id or type:id.
+    """
+    return _operate(options, connection, lambda asked, terms: asked.enable_account(user, **terms), terms)
 
 
 @click.command(cls=Command)
@@ -211,6 +237,7 @@ def _sentence(operation: Operation) -> str:
         "create_account": f"{who} has an account",
         "delete_account": f"{who} has no account",
         "enable_account": f"{who} is enabled",
+        "disable_account": f"{who} is disabled",
         "grant": f"{who} holds {operation.role}",
         "revoke": f"{who} does not hold {operation.role}",
     }[operation.kind]

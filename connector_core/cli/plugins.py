@@ -24,7 +24,11 @@ _TYPES = {str: "text", int: "number", float: "number", bool: "true or false"}
 _ASSIGNING = {"grant": "provision_grant", "revoke": "provision_revoke"}
 # by trait, what can be done with a resource and the hook that it needs
 _PROVISION = {
-    "user": {"create": "provision_create_account", "delete": "provision_delete_account"},
+    "user": {
+        "create": "provision_create_account",
+        "delete": "provision_delete_account",
+        "disable": "provision_disable_account",
+    },
     "role": _ASSIGNING,
     "group": _ASSIGNING,
 }

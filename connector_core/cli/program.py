@@ -39,6 +39,8 @@ COMMANDS = {  # by name: the module, imported when the command is asked for, and
     "logs": ("logs", "Show what happened in a sync or operation."),
     "create-user": ("create_user", "Create an account; one that exists is left as it is."),
     "delete-user": ("create_user", "Remove a person's account."),
+    "disable-user": ("create_user", "Take all access from a person, and keep the account."),
+    "enable-user": ("create_user", "Enable a disabled account; enabled already is a success."),
     "grant": ("create_user", "Give a person a role; held already is a success."),
     "revoke": ("create_user", "Take a role from a person; not held is a success."),
     "plan": ("plan", "Compare with who should have what; write down what to do."),

@@ -96,6 +96,9 @@ class Connector:
     def enable_account(self, client: Any, resource: Resource) -> Outcome:
         return self._outcome("provision_enable_account", client=client, resource=resource)
 
+    def disable_account(self, client: Any, resource: Resource) -> Outcome:
+        return self._outcome("provision_disable_account", client=client, resource=resource)
+
     def grant(self, client: Any, grant: Grant) -> Outcome:
         return self._outcome("provision_grant", client=client, grant=grant)
 

@@ -141,6 +141,24 @@ class Connection(Record):
         """
         return self._operate("delete_account", lambda requests: requests.delete(user), terms, user=user)
 
+    def disable_account(self, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
+        """Keep the account of ``user``, without access. A removal: needs ``yes`` or ``confirm``.
+
+        :raises UnknownName: no account ever had that name.
+        :raises Unsupported: the connector cannot disable accounts.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+        return self._operate("disable_account", lambda requests: requests.disable(user), terms, user=user)
+
+    def enable_account(self, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
+        """Have the account of ``user`` enabled; what it holds then is what the application gives it.
+
+        :raises UnknownName: no account has that name.
+        :raises Unsupported: the connector cannot enable accounts.
+        :raises GuardRefused: a rule of this host forbids it; nothing was written.
+        """
+        return self._operate("enable_account", lambda requests: requests.enable(user), terms, user=user)
+
     def grant(self, role: str, user: str, **terms: Unpack[ChangeOptions]) -> Operation:
         """Have ``user`` hold ``role`` (``id``, ``type:id`` or ``type:id:slug``); held already is a success.
 

@@ -253,8 +253,9 @@ class Accounts:
         account = Resource(type=key.type, id=key.id, login=wish.login)
         if wish.kind == "delete_account":
             return connector.delete_account(client, account)
-        if wish.kind == "enable_account":
-            return connector.enable_account(client, account)
+        if wish.kind in ("enable_account", "disable_account"):
+            switch = connector.enable_account if wish.kind == "enable_account" else connector.disable_account
+            return switch(client, account)
         assert wish.entitlement is not None
         change = connector.grant if wish.kind == "grant" else connector.revoke
         return change(client, Grant(wish.entitlement, key))

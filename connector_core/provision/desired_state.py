@@ -137,6 +137,8 @@ class DesiredState:
             return found.there
         if self.kind == "delete_account":
             return not found.there
+        if self.kind == "disable_account":  # what does not say whether it is enabled proves nothing
+            return None if found.resource is not None and found.resource.status == "unknown" else not found.there
         if not found.there:
             return self.kind == "revoke"
         holds = self.entitlement in found.held

@@ -88,10 +88,12 @@ class Guards:
         if not loss.removes or consent.yes:
             return False
         note = f" {loss.entitlement.note}" if loss.entitlement is not None and loss.entitlement.note else ""
-        if consent.confirm is not None and consent.confirm(f"This removes {wish.label} from the application.{note}"):
+        disables = wish.kind == "disable_account"
+        what = f"takes all access from {wish.label}" if disables else f"removes {wish.label} from the application"
+        if consent.confirm is not None and consent.confirm(f"This {what}.{note}"):
             return True
         refused = "was not confirmed" if consent.confirm is not None else "needs to be confirmed"
-        message = f"removing {wish.label} {refused}; nothing was changed"
+        message = f"{'disabling' if disables else 'removing'} {wish.label} {refused}; nothing was changed"
         raise GuardRefused(message, hint="--yes confirms it", guard="confirmation")
 
     def is_protected(self, wish: DesiredState, found: AccountState) -> bool:
@@ -117,7 +119,7 @@ class Loss:
     def by(cls, wish: DesiredState, found: AccountState, definitions: Definitions) -> Loss:
         """Where what an entitlement is is not known, the worst is assumed."""
         entitlement = definitions.definition(wish)
-        removes = wish.kind == "delete_account" or (
+        removes = wish.kind in ("delete_account", "disable_account") or (
             wish.kind == "revoke" and (entitlement is None or entitlement.on_revoke == "removes_account")
         )
         takes = (

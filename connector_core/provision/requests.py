@@ -18,7 +18,7 @@ Held = frozenset[EntitlementKey]
 
 @frozen
 class Requests:
-    """The four requests. ``user`` is a login, an id, ``type:id`` or an e-mail, as `connector_core.names` reads it; of a
+    """The requests. ``user`` is a login, an id, ``type:id`` or an e-mail, as `connector_core.names` reads it; of a
     grant or a revocation also the name of a group.
 
     A plan names ids, and says what each account is ``expected`` to hold and which ``login`` to bear.
@@ -58,6 +58,19 @@ class Requests:
         )
         return self._take(wish, user, holder=False)
 
+    def disable(self, user: str | Key) -> Operation:
+        """The account kept, without access; one that is disabled or gone already is left as it is."""
+        wish = DesiredState(kind="disable_account", type=self.engine.account_type)
+        return self._take(wish, user, holder=False)
+
+    def enable(self, user: str | Key) -> Operation:
+        """The account enabled, with what the application gives it then."""
+        found, key = self.principals.find(user)
+        if found.resource is None:
+            raise self._unknown(user, key)
+        wish = DesiredState(kind="enable_account", type=self.engine.account_type)
+        return self.engine.carry_out(self._wish(found, wish), found)
+
     def revoke(
         self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None, login: str | None = None
     ) -> Operation:
@@ -80,10 +93,7 @@ class Requests:
         if found.resource is None:
             with self.engine.noting_refusals(base, found):
                 base.require_expected(found)
-            if key is not None:
-                raise self.principals.unknown_id(key)
-            self.principals.refuse_renamed(str(user).strip())
-            raise self.principals.unknown(str(user).strip())
+            raise self._unknown(user, key)
         wish = self._wish(found, base)
         return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found)
 
@@ -138,6 +148,16 @@ class Requests:
         if self.principals.was_invited(name):
             return self.engine.unchanged(gone, evolve(found, seen=False), _INVITATION)
         return self.engine.carry_out(gone, found)
+
+    def _unknown(self, user: str | Key, key: Key | None) -> UnknownName:
+        """Return the error for one that the application does not have.
+
+        :raises AmbiguousName: it is there, under another login.
+        """
+        if key is not None:
+            return self.principals.unknown_id(key)
+        self.principals.refuse_renamed(str(user).strip())
+        return self.principals.unknown(str(user).strip())
 
     def _refuse_second_account(self, address: str, found: AccountState) -> None:
         """What is another account's e-mail names that account, and a second one would be the same person's.

@@ -101,6 +101,8 @@ class Verifier:
 
         A reply without the account counts where no read gives all its grants, or `check_grant` is there to spare it.
         """
+        if shown.resource is None and wish.kind == "disable_account":  # it is there, and not shown
+            return None
         counts = shown.partial or self.accounts.is_checked(wish)
         if shown.resource is not None or wish.kind not in ("grant", "revoke"):
             so = self._is_achieved(wish, shown)

@@ -72,6 +72,8 @@ class Directory:
     def _thing(self, method: str, path: str, sent: Any) -> tuple[int, Any]:
         if method == "DELETE" and path in self.things:
             return 200, self.things.pop(path)
+        if method == "PATCH" and path in self.things:
+            self.things[path].update(sent)
         return (200, self.things[path]) if path in self.things else (404, {"error": "no such thing"})
 
 
@@ -131,6 +133,16 @@ class DirectoryConnector:
     @hookimpl
     def provision_delete_account(self, client: Any, resource: Resource) -> Outcome:
         client("DELETE", f"{resource.type}/{resource.id}")
+        return Outcome()
+
+    @hookimpl
+    def provision_disable_account(self, client: Any, resource: Resource) -> Outcome:
+        client("PATCH", f"{resource.type}/{resource.id}", {"status": "disabled"})
+        return Outcome(verified=self.proof)
+
+    @hookimpl
+    def provision_enable_account(self, client: Any, resource: Resource) -> Outcome:
+        client("PATCH", f"{resource.type}/{resource.id}", {"status": "enabled"})
         return Outcome()
 
     @hookimpl

@@ -142,6 +142,7 @@ def test_the_contract_has_the_hooks_that_were_promised() -> None:
     assert set(HOOKS) == {
         "connector_manifest", "connector_connect", "connector_check", "sync_page", "sync_resource", "find_account",
         "provision_create_account", "provision_delete_account", "provision_enable_account", "provision_grant",
-        "provision_revoke", "check_grant", "sandbox_app", "sync_finished", "operation_finished", "register_commands",
+        "provision_revoke", "check_grant", "provision_disable_account",
+        "sandbox_app", "sync_finished", "operation_finished", "register_commands",
         "register_exporters",
     }  # fmt: skip
