@@ -215,7 +215,7 @@ class PageReader:
                 return self._commit_page(evolve(read, page=kept))
             where = f"a page of {read.task.stream!r} holds what no store can take ({type(error).__name__})"
             return self._failed(read.task, PluginError(f"the plugin {name} broke its contract: {where}"))
-        self._log_troubles(read.page)
+        self._log_troubles(read.page, read.task.stream)
         self._tries.pop(read.task.id, None)  # a page that cannot be kept is tried as often as others
         self._silent = 0
         now, total = self._progress, read.page.total
@@ -231,7 +231,7 @@ class PageReader:
         """Take over what a look-up brought; a page without the resource asked for proves nothing."""
         page, key = read.page, read.task.key
         if page is not None:
-            self._log_troubles(page)
+            self._log_troubles(page, read.task.stream)
         if page is None or key in {r.key for r in page.resources} | {r.key for r in page.rejected}:
             self._staging.commit_resource(read.task, page, read.asked, self.new_requests())
         else:
@@ -275,10 +275,11 @@ class PageReader:
         self._log_warning(f"{task.stream}: its cursors expired; reading it from its beginning")
         return None
 
-    def _log_troubles(self, page: Page) -> None:
+    def _log_troubles(self, page: Page, stream: str) -> None:
         for message in page.warnings:
             self._log_warning(message)
-        rejected = (f"row rejected{f' ({row.key})' if row.key else ''}: {row.reason}" for row in page.rejected)
+        place = f"{stream}: " if stream else ""
+        rejected = (f"{place}row rejected{f' ({row.key})' if row.key else ''}: {row.reason}" for row in page.rejected)
         for message in dict.fromkeys(rejected):  # rows of a type that is not declared have one reason
             self._log_warning(message)
 
