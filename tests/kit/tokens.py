@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable
 from urllib.parse import parse_qs, unquote_plus
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 CLIENT, SECRET, REFRESH = "client:1", "secret+of/the=client", "refresh-token-0"
 
@@ -15,13 +15,17 @@ class TokenApplication:
     """``POST /token`` gives bearer tokens that are good for ``seconds`` by ``now``; its reply says ``expires_in``.
 
     A refresh token is good once; the reply brings the next. ``log`` holds what came, in words; ``refusals`` are given
-    in place of tokens, status and document, as long as there are some.
+    in place of tokens, status and document, as long as there are some. ``api`` answers what bears a good token.
     """
 
-    def __init__(self, now: Callable[[], float], *, seconds: float = 60, expires_in: object = 60) -> None:
+    def __init__(
+        self, now: Callable[[], float], *, seconds: float = 60, expires_in: object = 60,
+        api: WSGIApplication | None = None,
+    ) -> None:  # fmt: skip
         self.log: list[str] = []
         self.refusals: list[tuple[str, object]] = []
         self.refresh_token = REFRESH
+        self._api = api
         self._now = now
         self._seconds = seconds
         self._expires_in = expires_in
@@ -32,11 +36,13 @@ class TokenApplication:
         self._ends.clear()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        good = self._is_good(environ.get("HTTP_AUTHORIZATION", ""))
+        if good and self._api:
+            return self._api(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode()
         if environ["PATH_INFO"] == "/token":
             status, document = self._token(environ, {k: v[0] for k, v in parse_qs(body).items()})
         else:
-            good = self._is_good(environ.get("HTTP_AUTHORIZATION", ""))
             status, document = ("200 OK", {"good": True}) if good else ("401 Unauthorized", {})
             self.log.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']} {status[:3]}")
         start_response(status, [("Content-Type", "application/json")])
