@@ -210,11 +210,11 @@ def test_changes(synced: Home) -> None:
     assert (done.code, done.err) == (0, "2 added, 2 removed, 1 changed\n")
     assert still(done.out) == (
         "WHEN (UTC)        USER             WHAT    BEFORE  AFTER\n"
-        "TIME  ada@example.com  grant   viewer  editor\n"
+        "TIME  ada@example.com  role    viewer  editor\n"
         "TIME  dan@example.com  left\n"
-        "TIME  dan@example.com  grant   editor\n"
+        "TIME  dan@example.com  role    editor\n"
         "TIME  eve@example.com  joined\n"
-        "TIME  eve@example.com  grant           editor\n"
+        "TIME  eve@example.com  role            editor\n"
     )
 
 

@@ -56,7 +56,7 @@ def test_history_begins_where_somebody_was_first_seen_and_says_who_changed_what_
     assert shown(done) == (
         "WHEN (UTC)        WHAT        BEFORE  AFTER   BY\n"
         "TIME  first seen          viewer\n"
-        f"TIME  grant       viewer  editor  {me}: TICKET-7 (2)\n"
+        f"TIME  role        viewer  editor  {me}: TICKET-7 (2)\n"
     )
     assert done.err.startswith("ada@example.com (")
     assert done.err.endswith("): enabled, editor\n")
