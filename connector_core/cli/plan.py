@@ -210,12 +210,13 @@ def _print_plan(made: Plan) -> None:
         say(f"warning: {warning}")
     if made.kept:
         say(f"warning: {plural(len(made.kept), 'protected account')} kept as before (--include-protected)")
+    costs = not made.steps or any(step.seats != 0 for step in (*made.steps, *made.kept))
+    columns = _STEPS if costs else _STEPS[:-1]
     if made.steps or made.kept:
-        print_table(_STEPS, [*map(_row, made.ordered()), *(("keep", *_row(step)[1:4], "") for step in made.kept)])
-    note(
-        f"{plural(len(made.steps), 'step')}, {made.unchanged:,} unchanged; {plural(made.removals, 'removal')}; "
-        f"{made.seats:+,d} paid seats, {made.upgrades:,} newly taken"
-    )
+        rows = [*map(_row, made.ordered()), *(("keep", *_row(step)[1:4], "") for step in made.kept)]
+        print_table(columns, [row[: len(columns)] for row in rows])
+    seats = f"; {made.seats:+,d} paid seats, {made.upgrades:,} newly taken" if costs else ""
+    note(f"{plural(len(made.steps), 'step')}, {made.unchanged:,} unchanged; {plural(made.removals, 'removal')}{seats}")
     if made.unknown_seats:
         note(f"paid seats of {plural(made.unknown_seats, 'step')} are not known: the application decides the role")
 

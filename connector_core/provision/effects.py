@@ -78,7 +78,7 @@ class Effects:
         if step.kind == "delete_account":
             return "remove", -self.paid(before)
         if step.kind == "create_account" or step.before is None:
-            return "create", None if step.role is None else self.paid({step.role})
+            return "create", self._default_seats() if step.role is None else self.paid({step.role})
         assert step.role is not None
         if step.kind == "grant":
             return self._weigh_grant(step, before)
@@ -86,11 +86,15 @@ class Effects:
             return "remove", -self.paid(before)
         return "downgrade", self.paid(self.after(step, before)) - self.paid(before)
 
+    def _default_seats(self) -> int | None:
+        """What a role that the application chooses costs: nothing where no seat is paid for."""
+        return None if self.paid(self._by_key) else 0
+
     def _weigh_grant(self, step: Step, before: Held) -> tuple[Effect, int | None]:
         assert step.role is not None
         lost, rivals = self.excluded(step.role, before), self.rivals(step.role)
         seats = self.paid(self.after(step, before)) - self.paid(before)
-        if rivals and not lost and seats == 0:  # they may hold one of them that cannot be read
+        if rivals and not lost and seats == 0 and not step.is_for_new:  # they may hold one of them that cannot be read
             return "change", None if self.paid(rivals) else 0
         if seats:
             return "upgrade" if seats > 0 else "downgrade", seats

@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from kit.plan import csv_of, login, office
 from kit.served import TOKEN
 from test_cli_change import Bench
+
+from connector_core.cli.plan import _print_plan
+from connector_core.model import EntitlementKey
+from connector_core.provision.plan import Plan, Step
 
 STAFF = {"ada@example.com": "editor", "bob@example.com": "viewer", "cyd@example.com": "viewer"}
 WANTED = {"ada@example.com": "viewer", "bob@example.com": "editor", "eve@example.com": "", "cyd@example.com": ""}
@@ -245,3 +250,16 @@ def test_a_plan_fits_the_terminal(bench: Bench, width: int) -> None:
     code, text = bench.on_terminal("plan", "whimsical", "people.csv", width=width)
     assert code == 0
     assert all(len(line.rpartition("\x1b[K")[2]) <= width for line in text.splitlines())
+
+
+def test_seats_are_shown_where_there_are_some(capsys: pytest.CaptureFixture[str]) -> None:
+    """An application that sells none has no column for them."""
+    group = EntitlementKey("group", "red", "member")
+    steps = (Step(kind="grant", user=login(1), user_id="1", role=group, before=(), effect="upgrade"),)
+    plan = Plan(connection="c", connector="x", address="a", picture=1, created="", accounts=1, steps=steps)
+    _print_plan(plan)
+    shown = capsys.readouterr().out
+    assert "seats" not in shown.lower()
+    assert shown.splitlines()[-1] == "1 step, 0 unchanged; 0 removals"
+    _print_plan(evolve(plan, steps=(evolve(steps[0], seats=1),)))
+    assert "+1 paid seats" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from connector_core import hookimpl
 from connector_core.errors import GuardRefused, OperationRefused, UsageError
 from connector_core.host.connection import Connection
 from connector_core.model import AccessRow, Entitlement, EntitlementKey, Grant, Key, NewAccount, Outcome
-from connector_core.provision.people_file import read_people
+from connector_core.provision.people_file import Wanted, read_people
 from connector_core.provision.plan import Limits, Plan
 from connector_core.provision.planner import Planner, accounts_in
 
@@ -211,6 +211,23 @@ def test_an_undo_takes_each_grant_back(connection: Connection, app: Directory, t
     app.members["red"].discard("user:eve")
     app.members["green"].discard("user:eve")
     assert app.members == {**before, "green": {"user:bob"}, "blue": {"user:ada", "user:bob"}}
+
+
+def test_a_further_role_of_a_new_account_takes_nothing_from_it(tmp_path: Path) -> None:
+    """It is no downgrade, though others exclude it: the account holds only what it was created with."""
+    defined = tuple(
+        Entitlement(resource=Key("group", name), slug="member", name=name, exclusive=group)
+        for name, group in (("low", "level"), ("high", "level"), ("team", None))
+    )
+    people = read_people(written(tmp_path, f"{ADA},team;low"), known)
+    created, granted = Planner(defined, ()).compare(people, prune=False).steps
+    assert [(step.effect, step.seats) for step in (created, granted)] == [("create", 0), ("upgrade", 0)]
+
+
+def test_a_default_role_costs_nothing_where_no_seat_is_paid() -> None:
+    """Whether the application decides the role or not."""
+    (step,) = Planner((), ()).compare([Wanted(login=ADA)], prune=False).steps
+    assert step.seats == 0
 
 
 # -- exact -----------------------------------------------------------------------------------------------------
