@@ -7,6 +7,8 @@ thing at a time. Tokens are good for a second, and one kind of listing has a rat
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,11 +17,14 @@ from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from connector_core.errors import ConnectorCoreError
 from connector_core.host.connection import Connection
 from connector_core.host.host import Host
 from connector_core.http import HttpPolicy
+from connector_core.provision.plan import read_plan
 from connector_core.testing import FakeClock, LoopbackServer
 from kit.anyconnector import AnyConnector
+from kit.sync import Forks, serve_forks
 from kit.tokens import CLIENT, SECRET, TokenApplication
 
 SILENCE = 0.15  # seconds; the client below waits a third of it
@@ -42,6 +47,7 @@ class AnyApp:
         self.faults: dict[str, str] = {}
         self.asked: list[str] = []
         self.refused: list[str] = []
+        self.clock = FakeClock()
         self.before: Callable[[str], None] = lambda request: None
 
     def reach(self) -> Reach:
@@ -70,6 +76,7 @@ class AnyApp:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"].strip("/")
         query = parse_qs(environ["QUERY_STRING"])
         self.asked.append(f"{method} {path}")
+        self.clock.advance(0.4)
         self.before(self.asked[-1])
         if path.endswith("/holders") and len(self.asked) % 7 == 0 and self.asked[-1] not in self.refused:
             self.refused.append(self.asked[-1])
@@ -154,16 +161,58 @@ def reached(connection: Connection) -> Reach:
 
 
 @contextmanager
-def connected(app: AnyApp, folder: Path, *, connector: AnyConnector | None = None) -> Iterator[Connection]:
-    """A managed connection to the application, by tokens that are good for a second."""
-    clock = FakeClock()
-    app.before = lambda request: clock.advance(0.4)
-    guarded = TokenApplication(clock.monotonic, seconds=1, expires_in=1, api=app)
+def connected(app: AnyApp, folder: Path) -> Iterator[Connection]:
+    """A managed connection to the application."""
+    with serving(app) as url:
+        yield connect(folder, url)
+
+
+@contextmanager
+def serving(app: AnyApp) -> Iterator[str]:
+    """Serve the application; each request takes 0.4 of the second that a token is good for."""
+    clock = app.clock
+    with LoopbackServer(TokenApplication(clock.monotonic, seconds=1, expires_in=1, api=app)) as server:
+        yield server.url
+
+
+def connect(folder: Path, url: str) -> Connection:
+    """A managed connection to what is served there, on a clock that does not wait."""
     policy = HttpPolicy(read_timeout=SILENCE / 3, retry_budget=30.0)
-    with LoopbackServer(guarded) as server:
-        host = Host(
-            folder / "state.db", plugins={"anyapp": connector or AnyConnector()}, clock=clock, http_policy=policy
-        )
-        yield host.connection(
-            "anyapp", settings={"base_url": server.url, "client_id": CLIENT, "client_secret": SECRET}, managed=True
-        )
+    host = Host(folder / "state.db", plugins={"anyapp": AnyConnector()}, clock=FakeClock(), http_policy=policy)
+    return host.connection(
+        "anyapp", settings={"base_url": url, "client_id": CLIENT, "client_secret": SECRET}, managed=True
+    )
+
+
+def killed(forks: Forks, app: AnyApp, job: dict[str, str], at: int) -> bool:
+    """Have a process do that, and kill it when it sends its request of that number; False where it sent fewer."""
+    pid, began = forks.prepare(job), len(app.asked)
+
+    def strike(request: str) -> None:
+        if len(app.asked) - began == at:
+            os.kill(pid, signal.SIGKILL)
+
+    app.before = strike
+    try:
+        return bool(forks.go()["status"] == -signal.SIGKILL)
+    finally:
+        app.before = lambda request: None
+
+
+def _child(job: dict[str, str], report: int) -> None:
+    said = "{}"
+    try:
+        connection = connect(Path(job["folder"]), job["url"])
+        if "plan" in job:
+            connection.apply(read_plan(Path(job["plan"])), yes=True)
+        else:
+            connection.sync()
+    except ConnectorCoreError as error:
+        said = json.dumps({"error": str(error)})
+    finally:
+        os.write(report, said.encode())
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    serve_forks(_child)

@@ -96,7 +96,8 @@ class AnyConnector:
         document = client.ask("GET", f"{resource.type}s/{resource.id}")
         if document is None:
             return None
-        return Page(resources=tuple(_thing(resource.type, row, resource.parent) for row in document["rows"]))
+        thing = _thing(resource.type, document["rows"][0], resource.parent)
+        return Page(resources=(thing,), entitlements=(_entitlement(thing),) if thing.type in HELD else ())
 
     @hookimpl
     def find_account(self, client: Client, login: str) -> Page:
