@@ -57,16 +57,19 @@ def _terms(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--given-name", metavar="NAME", help="Given name.")
 @click.option("--family-name", metavar="NAME", help="Family name.")
 @click.option("--role", metavar="ROLE", help="The role to begin with; the application's default where none is named.")
+@click.option("--type", metavar="TYPE", help="The type of account, where the application has several.")
 @_terms
 @click.pass_obj
 def create_user(
     options: Options, /, connection: str, email: str, given_name: str | None, family_name: str | None, role: str | None,
-    **terms: Any,
+    type: str | None, **terms: Any,
 ) -> int:  # fmt: skip
     """Create an account; one that exists is left as it is."""
 
     def create(asked: Connection, terms: ChangeOptions) -> Operation:
-        return asked.create_account(email, given_name=given_name, family_name=family_name, role=role, **terms)
+        return asked.create_account(
+            email, given_name=given_name, family_name=family_name, role=role, type=type, **terms
+        )
 
     return _operate(options, connection, create, terms)
 

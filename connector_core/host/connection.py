@@ -112,13 +112,14 @@ class Connection(Record):
 
     def create_account(
         self, login: str, *, given_name: str | None = None, family_name: str | None = None, role: str | None = None,
-        profile: Mapping[str, Json] | None = None, **terms: Unpack[ChangeOptions],
+        profile: Mapping[str, Json] | None = None, type: str | None = None, **terms: Unpack[ChangeOptions],
     ) -> Operation:  # fmt: skip
         """Have an account, enabled; one that exists is left as it is, a disabled one is enabled.
 
         :param login: an e-mail address.
         :param role: as for `grant`; None takes the application's own default.
-        :raises UsageError: ``login`` is no address.
+        :param type: the resource type, where accounts are of several; by default the first that the connector declares.
+        :raises UsageError: ``login`` is no address, or no account is of that type.
         :raises GuardRefused: a rule of this host forbids it; nothing was written.
         """
         address = checked_address(login)
@@ -126,8 +127,8 @@ class Connection(Record):
         def create(requests: Requests) -> Operation:
             wanted = requests.role(role) if role is not None else None
             account = NewAccount(
-                login=address, type=requests.engine.account_type, given_name=given_name, family_name=family_name,
-                role=wanted, profile=profile or {},
+                login=address, type=requests.engine.accounts.named_type(type), given_name=given_name,
+                family_name=family_name, role=wanted, profile=profile or {},
             )  # fmt: skip
             return requests.create(account)
 

@@ -47,6 +47,15 @@ class Accounts:
         """The resource types that hold accounts."""
         return [each.type for each in self.session.manifest.resource_types if "user" in each.traits]
 
+    def named_type(self, type: str | None) -> str:
+        """Return the resource type of accounts of that name, by default the first.
+
+        :raises UsageError: no accounts are of that type.
+        """
+        if type is not None and type not in self.types:
+            raise UsageError(f"{type!r} is no type of accounts", hint=f"there are: {', '.join(self.types)}")
+        return type or self.type
+
     @property
     def principal_types(self) -> list[str]:
         """The resource types that can hold entitlements."""

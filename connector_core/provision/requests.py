@@ -38,12 +38,13 @@ class Requests:
         login, as_of = checked_name(account.login), engine.journal.newest()
         found = engine.accounts.find(login)
         self._refuse_second_account(login, found)
-        base = DesiredState(kind="create_account", type=engine.account_type, login=login, account=account, as_of=as_of)
+        _refuse_other_type(account, found)
+        base = DesiredState(kind="create_account", type=account.type, login=login, account=account, as_of=as_of)
         wish = self._wish(found, base)
         if planned is not None:
             with engine.noting_refusals(wish, found):
                 _require_planned(login, found, planned)
-        if found.resource is None and engine.journal.was_invited(engine.account_type, login):
+        if found.resource is None and engine.journal.was_invited(account.type, login):
             return engine.unchanged(wish, found, "invited before, and not visible yet; delete-user takes that back")
         if found.resource is not None and not found.there:
             return self._come_back(wish, found)
@@ -246,6 +247,15 @@ def named(role: str, known: Collection[EntitlementKey], names: Mapping[Key, str]
 def names_of(own: Iterable[Entitlement]) -> dict[Key, str]:
     """What the connector itself calls its plain roles: they need no sync."""
     return {e.resource: e.name for e in own if e.slug == "assigned"}
+
+
+def _refuse_other_type(account: NewAccount, found: AccountState) -> None:
+    """:raises UsageError: an account of another type has that login."""
+    if found.resource is not None and found.resource.type != account.type:
+        raise UsageError(
+            f"{account.login} is the login of an account of the type {found.resource.type} (id {found.resource.id})",
+            hint=f"an account of the type {account.type} needs another login",
+        )
 
 
 def _require_planned(login: str, found: AccountState, planned: Collection[Key]) -> None:

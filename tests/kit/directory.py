@@ -14,7 +14,7 @@ from connector_core.errors import OperationRefused
 from connector_core.host.connection import Connection
 from connector_core.host.host import Host
 from connector_core.http.loopback import LoopbackServer
-from connector_core.model import Cursor, Entitlement, EntitlementKey, Grant, Key, Manifest, Outcome, Page
+from connector_core.model import Cursor, Entitlement, EntitlementKey, Grant, Key, Manifest, NewAccount, Outcome, Page
 from connector_core.settings import setting
 from connector_core.testing import FakeClock
 
@@ -72,6 +72,10 @@ class Directory:
     def _thing(self, method: str, path: str, sent: Any) -> tuple[int, Any]:
         if method == "DELETE" and path in self.things:
             return 200, self.things.pop(path)
+        if method == "POST":
+            type, id = path.split("/")[0], str(len(self.things) + 1)
+            self.add(type, id, **sent)
+            return 201, self.things[f"{type}/{id}"]
         if method == "PATCH" and path in self.things:
             self.things[path].update(sent)
         return (200, self.things[path]) if path in self.things else (404, {"error": "no such thing"})
@@ -129,6 +133,11 @@ class DirectoryConnector:
     @hookimpl
     def find_account(self, client: Any, login: str) -> Page:
         return Page(resources=tuple(map(_resource, client("GET", f"called/{login}"))))
+
+    @hookimpl
+    def provision_create_account(self, client: Any, account: NewAccount) -> Outcome:
+        made = client("POST", f"{account.type}/new", {"login": account.login})
+        return Outcome(after=Page(resources=(_resource(made),)))
 
     @hookimpl
     def provision_delete_account(self, client: Any, resource: Resource) -> Outcome:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kit.directory import Directory, directory
 
-from connector_core import AmbiguousName, GuardRefused, ResourceType, UnknownName
+from connector_core import AmbiguousName, GuardRefused, ResourceType, UnknownName, UsageError
 from connector_core.host.connection import Connection
 
 ADA = "ada@example.com"
@@ -105,3 +105,16 @@ def test_only_an_account_is_deleted(connection: Connection) -> None:
     """A group's name is none for delete-user."""
     with pytest.raises(UnknownName):
         connection.delete_account("Night Shift", yes=True)
+
+
+def test_an_account_of_each_type_is_created(connection: Connection, app: Directory) -> None:
+    """Of the type asked for, by default the first; a login of another type's account is refused, and so is no type."""
+    done = connection.create_account("robot@example.com", type="service")
+    assert (done.outcome, app.things[f"service/{done.user_id}"]["login"]) == ("changed", "robot@example.com")
+    assert connection.create_account("robot@example.com", type="service").outcome == "unchanged"
+    with pytest.raises(UsageError, match="is the login of an account of the type service"):
+        connection.create_account("robot@example.com")
+    with pytest.raises(UsageError, match="'group' is no type of accounts"):
+        connection.create_account("x@example.com", type="group")
+    done = connection.create_account("eve@example.com")
+    assert f"user/{done.user_id}" in app.things
