@@ -263,3 +263,10 @@ def test_seats_are_shown_where_there_are_some(capsys: pytest.CaptureFixture[str]
     assert shown.splitlines()[-1] == "1 step, 0 unchanged; 0 removals"
     _print_plan(evolve(plan, steps=(evolve(steps[0], seats=1),)))
     assert "+1 paid seats" in capsys.readouterr().out
+
+
+def test_exact_goes_with_a_file_alone(bench: Bench) -> None:
+    """What is taken back names no people."""
+    assert bench("plan", "whimsical", "--undo", "--exact").code == 2
+    document = plan(bench, {"ada@example.com": "viewer"}, "--exact", "--json").document
+    assert [step["effect"] for step in document["steps"]] == ["downgrade"]

@@ -12,7 +12,7 @@ from kit.directory import CheckingConnector, Directory, directory, membership
 from connector_core import hookimpl
 from connector_core.errors import GuardRefused, OperationRefused, UsageError
 from connector_core.host.connection import Connection
-from connector_core.model import AccessRow, Entitlement, EntitlementKey, Grant, Key, NewAccount, Outcome
+from connector_core.model import AccessRow, Entitlement, EntitlementKey, Grant, Key, NewAccount, Outcome, Resource
 from connector_core.provision.people_file import Wanted, read_people
 from connector_core.provision.plan import Limits, Plan
 from connector_core.provision.planner import Planner, accounts_in
@@ -43,6 +43,11 @@ class Creating(CheckingConnector):
     def provision_grant(self, client: Any, grant: Grant) -> Outcome:
         self._refuse(grant.entitlement)
         return super().provision_grant(client, grant)
+
+    @hookimpl
+    def provision_enable_account(self, client: Any, resource: Resource) -> Outcome:
+        self.app.things[f"{resource.type}/{resource.id}"]["status"] = "enabled"
+        return Outcome()
 
     def _refuse(self, role: EntitlementKey) -> None:
         if role.id == self.refused:
@@ -184,6 +189,20 @@ def test_a_role_that_failed_is_given_by_the_same_apply_again(app: Directory, tmp
         connector.refused = None
         again = connection.apply(plan, limits=PLENTY)
         assert (again.status, again.count("changed"), app.members["green"]) == ("complete", 2, {"user:bob", "user:eve"})
+
+
+def test_a_disabled_account_comes_back_once_with_all_its_roles(app: Directory, tmp_path: Path) -> None:
+    """What failed is given by the same apply again."""
+    connector = Creating(app)
+    app.things["user/bob"]["status"] = "disabled"
+    with directory(app, tmp_path, connector) as connection:
+        plan = connection.plan(written(tmp_path, f"{BOB},red;green;blue"))
+        assert brief(plan) == [("grant", BOB, "red"), ("grant", BOB, "green"), ("grant", BOB, "blue")]
+        connector.refused = "green"
+        assert connection.apply(plan, limits=PLENTY).count("failed") == 1
+        connector.refused = None
+        assert connection.apply(plan, limits=PLENTY).status == "complete"
+        assert all("user:bob" in members for members in app.members.values())
 
 
 def test_without_an_account_nothing_more_is_granted(app: Directory, tmp_path: Path) -> None:
