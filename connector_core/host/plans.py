@@ -13,6 +13,7 @@ from connector_core.connectors.session import Session
 from connector_core.convert import to_json
 from connector_core.errors import GuardRefused, IncompleteError
 from connector_core.model import SyncReport
+from connector_core.names import normalized
 from connector_core.provision.apply import ApplyReport, Line, carry_out, look_over
 from connector_core.provision.earlier_applies import EarlierApplies
 from connector_core.provision.engine import Provisioner
@@ -62,13 +63,17 @@ def require_confirmed(plan: Plan, terms: ChangeOptions) -> None:
 
 
 def planner(session: Session, reader: Reader) -> Planner:
+    """A planner for the accounts of the connector's first account type: a step names an account by its id alone."""
     protection = protection_of(session.settings)
+    type = next((each.type for each in session.manifest.resource_types if "user" in each.traits), "")
+    others = {normalized(name) for name in reader.names_beside(type)}
     return Planner(
         (*session.manifest.entitlements, *reader.entitlements()),
-        accounts_in(reader.access()),
+        accounts_in(reader.rows(None).of_all(type)),
         lambda name: protection.entry_for(name) is not None,
         frozenset(key.id for key in ProtectedAccounts(reader.db, reader.id).remembered(protection)),
         "provision_revoke" in session.connector.hooks,
+        lambda name: normalized(name) in others,
     )
 
 

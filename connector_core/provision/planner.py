@@ -35,6 +35,7 @@ class Planner:
 
     :param protected: whether a login, e-mail or id is never removed or downgraded, unless it is included expressly.
     :param protected_ids: ids of accounts that are protected whatever they are called now.
+    :param others: whether a name is that of an account of another type, for which no plan is made.
     :param can_revoke: whether the connector can revoke anything.
     """
 
@@ -43,6 +44,7 @@ class Planner:
     protected: Callable[[str], bool] = lambda name: False
     protected_ids: frozenset[str] = frozenset()
     can_revoke: bool = True
+    others: Callable[[str], bool] = lambda name: False
     _matching: Matching = field(init=False)
     _effects: Effects = field(init=False)
 
@@ -106,6 +108,8 @@ class Planner:
                 account = self._matching.of(person)
                 if account is not None and (other := first.setdefault(account.id, person)) is not person:
                     raise UsageError(f"{person.login} and {other.login} are both the account with the id {account.id}")
+                if account is None and self.others(person.login):
+                    raise UsageError(f"{person.login} is an account of another type than plans are for")
                 matched.append((person, account))
             except UsageError as error:
                 mistakes.append(f"line {person.line}: {error.message}" if person.line else error.message)

@@ -24,9 +24,9 @@ class AccessRows:
     name: str
     at: int | None
 
-    def of_all(self) -> Iterator[AccessRow]:
-        """What every account holds."""
-        names = {"connection": self.connection, "at": self.at}
+    def of_all(self, type: str | None = None) -> Iterator[AccessRow]:
+        """What every account holds, or every account of that type."""
+        names = {"connection": self.connection, "at": self.at, "account": type}
         accounts = self.db.execute(_ACCOUNTS.format(resources=resources_at(self.at)), names)
         while page := accounts.fetchmany(PAGE):
             yield from self.of_accounts([Key(*row) for row in page])
@@ -70,6 +70,7 @@ def resources_at(at: int | None) -> str:
 
 _ACCOUNTS = """SELECT r.type, r.id FROM {resources} r
     JOIN resource_types t ON t.connection = :connection AND t.type = r.type AND t.account
+    WHERE :account IS NULL OR r.type = :account
     ORDER BY lower(coalesce(r.login, r.name, r.id)), r.id, r.type"""
 _THESE = """SELECT :connection, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[0]'),
     json_extract(value, '$[1]') FROM json_each(:keys)"""

@@ -157,6 +157,15 @@ class Reader:
             return self.rows(at).of_accounts([self.account_named(user, at)], entitlements)
         return self.rows(at).of_all() if entitlements is None else self.rows(at).of_holders(entitlements)
 
+    def names_beside(self, type: str) -> Iterator[str]:
+        """The ids, logins and e-mails of accounts of any type but that one."""
+        query = (
+            "SELECT r.id, r.login, r.email FROM current_resources r JOIN resource_types t "
+            "ON t.connection = r.connection AND t.type = r.type AND t.account WHERE r.connection = ? AND r.type <> ?"
+        )
+        for row in self.db.execute(query, (self.id, type)):
+            yield from filter(None, row)
+
     def entitlements(self) -> tuple[Entitlement, ...]:
         """What can be held, as far as the picture knows."""
         query = "SELECT * FROM known_entitlements WHERE connection = ?"
