@@ -27,7 +27,7 @@ from connector_core.config.configuration import Configuration
 from connector_core.config.file import ConfigFile
 from connector_core.config.secret_store import SecretStore
 from connector_core.connectors import session
-from connector_core.errors import ConfigurationError
+from connector_core.errors import ConfigurationError, ConnectorCoreError
 from connector_core.host import plans
 from connector_core.testing import LoopbackServer, ScimApp, Workspace
 
@@ -350,5 +350,5 @@ def test_it_turns_red(
 ) -> None:
     """Each mechanism that keeps connections apart, taken out, is noticed."""
     violation(monkeypatch)
-    with pytest.raises((AssertionError, ConfigurationError, OSError)):
+    with pytest.raises((AssertionError, ConnectorCoreError, OSError)):
         walk(machine, 600, 30, phases=[Phase.generate])

@@ -244,7 +244,7 @@ LIES: dict[str, tuple[str, str | None, str, Callable[..., Any], str]] = {
         "check", None, "connector_core.host.connection.Connection.check", lambda self: (), "nothing was found out",
     ),
     "a plan without steps": (
-        "plan", None, "connector_core.provision.planner.Planner._towards", lambda *_: None, "a plan of []",
+        "plan", None, "connector_core.provision.planner.Planner._towards", lambda *_: [], "a plan of []",
     ),
     "a settling that writes": (
         "delete", "p55_delete_is_html", "chaos.operations.sync",
