@@ -304,7 +304,7 @@ class Outcome:
     """What a write was answered with.
 
     ``after``: the resource and its grants as the reply itself showed them, or None where it showed nothing.
-    ``verified``: whether that reply already proves the wish fulfilled. ``pending``: accepted, and to be completed
+    ``verified``: whether that reply already proves that it is as desired. ``pending``: accepted, and to be completed
     later (202) or by a person, as an invitation is; the host sees a reply with the status 202 by itself.
     """
 
@@ -508,7 +508,7 @@ class Operation:
     ``state``: ``planned`` in a dry run only; ``pending`` and ``sent`` while under way; ``done``, ``failed``, or
     ``unknown`` where the answer never came; ``refused`` where a ``guard`` of this host forbade it and nothing was sent.
     ``outcome``: ``unchanged`` where it was so already and nothing was sent.
-    ``verified``: the application was seen to be as wished. ``replaced``: the role that ended with it. ``reactivated``:
+    ``verified``: the application was seen to be as desired. ``replaced``: the role that ended with it. ``reactivated``:
     the account was disabled, and enabled first. ``part_of``: the operation that it is a step of.
 
     Of the kind ``setup``: ``setting`` of the connection changed from ``value_before`` to ``value_after``, each None

@@ -46,13 +46,13 @@ def provisioner(
     calls = Calls(ahead=ahead, clock=clock, cancel=cancel or threading.Event(), deadline=policy.call_deadline)
     with holders.sitting() as holder:
         verifier = _verifier(db, config, session, calls, holder, policy)
-        log = traffic.log = verifier.book.log
+        log = traffic.log = verifier.operations.log
         session.connector.voice.log = log.add
         with _logging_refusals(db, log):
-            guards = _guards(db, config, session, verifier.book.follower)
+            guards = _guards(db, config, session, verifier.operations.follower)
             Settler(verifier=verifier, settle_after=policy.settle_after).settle(holders.is_alive)
             yield Provisioner(
-                accounts=verifier.accounts, book=verifier.book, verifier=verifier, guards=guards,
+                accounts=verifier.accounts, operations=verifier.operations, verifier=verifier, guards=guards,
                 clock=clock, asked=Requester(who=terms.get("who") or asker(), reason=terms.get("reason")),
                 consent=_consent(terms), dry=terms.get("dry_run", False),
             )  # fmt: skip
@@ -60,7 +60,7 @@ def provisioner(
 
 def announce(engine: Provisioner, plugins: Plugins) -> None:
     """Announce every operation that has ended, once; what plugins complain of goes into the log, secrets masked."""
-    ended, log, db = engine.book.ended, engine.book.log, engine.journal.db
+    ended, log, db = engine.operations.ended, engine.operations.log, engine.journal.db
     while ended:
         for complaint in plugins.announce("operation_finished", operation=ended.popleft()):
             log.write(db, "error", complaint)
@@ -91,8 +91,8 @@ def _verifier(
     journal = Journal(db, connection, calls.clock, holder, session.address)
     accounts = Accounts(session=session, calls=calls, journal=journal, stored=follower.defined)
     log = LogBuffer(connection, calls.clock, session.http.mask)
-    book = OperationLog(journal=journal, follower=follower, accounts=accounts, log=log)
-    return Verifier(accounts=accounts, book=book, clock=calls.clock, patience=policy.verify_for)
+    operations = OperationLog(journal=journal, follower=follower, accounts=accounts, log=log)
+    return Verifier(accounts=accounts, operations=operations, clock=calls.clock, patience=policy.verify_for)
 
 
 def _guards(

@@ -13,7 +13,7 @@
     engine.py    read, guard, write ahead, write once
     verify.py    what became of a write
     settle.py    the result of one whose reply never came
-    requests.py  what a person asks for, as wishes: the account as it is, coming back, steps
+    requests.py  what a person asks for, as desired states
     holder.py    whether who began an operation still lives
     people_file.py  who should have what, from a CSV file
     matching.py  which account of the picture a name means

@@ -85,48 +85,54 @@ class Accounts:
         types = self.session.manifest.resource_types
         return any(each.type == type and each.grants == "with_resource" for each in types)
 
-    def complete(self, wish: DesiredState, found: AccountState) -> AccountState:
+    def complete(self, desired: DesiredState, found: AccountState) -> AccountState:
         """The account with what matters for a grant or a revoke, where a look-up did not show it.
 
         `check_grant` is asked for it, or the account is read by its id.
         """
-        found = self.checked(wish, found)
-        matters = wish.kind == "revoke" or (wish.kind == "grant" and not found.held)
-        if wish.is_satisfied(found) is None and matters and found.partial and wish.key and self._gives_all(wish.type):
-            return found if found.unknown else self.read(wish)
+        found = self.checked(desired, found)
+        matters = desired.kind == "revoke" or (desired.kind == "grant" and not found.held)
+        if (
+            desired.is_satisfied(found) is None
+            and matters
+            and found.partial
+            and desired.key
+            and self._gives_all(desired.type)
+        ):
+            return found if found.unknown else self.read(desired)
         return found
 
-    def checked(self, wish: DesiredState, found: AccountState) -> AccountState:
+    def checked(self, desired: DesiredState, found: AccountState) -> AccountState:
         """The same, with the answer of `check_grant` where the read does not say whether the grant is held."""
-        if found.seen and wish.is_satisfied(found) is None and self.is_checked(wish):
-            return self._with_answer(wish, found) or found
+        if found.seen and desired.is_satisfied(found) is None and self.is_checked(desired):
+            return self._with_answer(desired, found) or found
         return found
 
-    def after_write(self, wish: DesiredState, before: AccountState) -> AccountState:
+    def after_write(self, desired: DesiredState, before: AccountState) -> AccountState:
         """The account once it was written to: of a grant that `check_grant` answers, that one answer."""
-        if wish.kind == "create_account":
-            return self.listed(wish)
-        if before.there and before.seen and self.is_checked(wish):
-            return self._with_answer(wish, before) or self.read(wish)
-        return self.read(wish)
+        if desired.kind == "create_account":
+            return self.listed(desired)
+        if before.there and before.seen and self.is_checked(desired):
+            return self._with_answer(desired, before) or self.read(desired)
+        return self.read(desired)
 
-    def is_checked(self, wish: DesiredState) -> bool:
+    def is_checked(self, desired: DesiredState) -> bool:
         """Return whether `check_grant` is asked, and answers all that matters.
 
         Of an exclusive grant, others matter, too; a revocation may change the account itself.
         """
-        if wish.entitlement is None or wish.key is None or "check_grant" not in self.session.connector.hooks:
+        if desired.entitlement is None or desired.key is None or "check_grant" not in self.session.connector.hooks:
             return False
-        entitlement = self.definition(wish)
-        if wish.kind == "revoke" and (entitlement is None or entitlement.on_revoke != "nothing"):
+        entitlement = self.definition(desired)
+        if desired.kind == "revoke" and (entitlement is None or entitlement.on_revoke != "nothing"):
             return False
         exclusive = entitlement is not None and entitlement.exclusive is not None
-        return not (exclusive and self._gives_all(wish.type))
+        return not (exclusive and self._gives_all(desired.type))
 
-    def _with_answer(self, wish: DesiredState, found: AccountState) -> AccountState | None:
+    def _with_answer(self, desired: DesiredState, found: AccountState) -> AccountState | None:
         """The account with what `check_grant` says; None where it cannot tell."""
-        assert wish.key is not None and wish.entitlement is not None
-        grant, connector = Grant(wish.entitlement, wish.key), self.session.connector
+        assert desired.key is not None and desired.entitlement is not None
+        grant, connector = Grant(desired.entitlement, desired.key), self.session.connector
         is_held = self.calls(lambda: connector.check_grant(self.session.client, grant))
         return None if is_held is None else found.with_answer(grant.entitlement, is_held)
 
@@ -223,21 +229,21 @@ class Accounts:
         found = meant(text, [state.resource for state in known.values() if state.resource is not None])
         return known[found.key] if found is not None else AccountState()
 
-    def read(self, wish: DesiredState) -> AccountState:
+    def read(self, desired: DesiredState) -> AccountState:
         """The account as it is now."""
-        if wish.key is None:
-            return self.find(wish.login or "")
-        found = self.checked(wish, self.by_key(wish.key))
-        if wish.invited is None or wish.kind == "delete_account":
+        if desired.key is None:
+            return self.find(desired.login or "")
+        found = self.checked(desired, self.by_key(desired.key))
+        if desired.invited is None or desired.kind == "delete_account":
             return found
-        return AccountState.invited(wish.invited) if found.resource is None else found.pending()
+        return AccountState.invited(desired.invited) if found.resource is None else found.pending()
 
-    def listed(self, wish: DesiredState) -> AccountState:
+    def listed(self, desired: DesiredState) -> AccountState:
         """One that was just created: where no look-up shows it yet, and its id does, it is pending (W14)."""
-        found = self.by_login(wish.login or "")
-        if found.resource is not None or wish.key is None:
+        found = self.by_login(desired.login or "")
+        if found.resource is not None or desired.key is None:
             return found
-        return self.by_key(wish.key).pending()
+        return self.by_key(desired.key).pending()
 
     def others_called(self, login: str, key: Key | None) -> list[Resource]:
         """The accounts of that login, but the one of that id; disabled ones of old do not count."""
@@ -247,36 +253,36 @@ class Accounts:
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def write(self, wish: DesiredState, on_write: Callable[[Request], None]) -> Outcome:
-        """Have the connector bring about the wish, with one request; ``pending`` where it was answered 202."""
+    def write(self, desired: DesiredState, on_write: Callable[[Request], None]) -> Outcome:
+        """Have the connector bring about what is desired, with one request; ``pending`` where it was answered 202."""
         accepted = self.session.http.accepted
-        outcome = self.calls(lambda: self._hook(wish), on_write)
+        outcome = self.calls(lambda: self._hook(desired), on_write)
         return evolve(outcome, pending=outcome.pending or self.session.http.accepted > accepted)
 
-    def _hook(self, wish: DesiredState) -> Outcome:
-        connector, client, key = self.session.connector, self.session.client, wish.key
-        if wish.kind == "create_account":
-            assert wish.account is not None
-            return connector.create_account(client, wish.account)
+    def _hook(self, desired: DesiredState) -> Outcome:
+        connector, client, key = self.session.connector, self.session.client, desired.key
+        if desired.kind == "create_account":
+            assert desired.account is not None
+            return connector.create_account(client, desired.account)
         assert key is not None
-        account = Resource(type=key.type, id=key.id, login=wish.login)
-        if wish.kind == "delete_account":
+        account = Resource(type=key.type, id=key.id, login=desired.login)
+        if desired.kind == "delete_account":
             return connector.delete_account(client, account)
-        if wish.kind in ("enable_account", "disable_account"):
-            switch = connector.enable_account if wish.kind == "enable_account" else connector.disable_account
+        if desired.kind in ("enable_account", "disable_account"):
+            switch = connector.enable_account if desired.kind == "enable_account" else connector.disable_account
             return switch(client, account)
-        assert wish.entitlement is not None
-        change = connector.grant if wish.kind == "grant" else connector.revoke
-        return change(client, Grant(wish.entitlement, key))
+        assert desired.entitlement is not None
+        change = connector.grant if desired.kind == "grant" else connector.revoke
+        return change(client, Grant(desired.entitlement, key))
 
     # -- entitlements --------------------------------------------------------------------------------------
 
-    def definition(self, wish: DesiredState) -> Entitlement | None:
-        """What the wish grants or revokes; of a grant as the last sync read it, as it can remove no account."""
-        if wish.entitlement is None:
+    def definition(self, desired: DesiredState) -> Entitlement | None:
+        """What is to be granted or revoked; of a grant as the last sync read it, as it can remove no account."""
+        if desired.entitlement is None:
             return None
-        stored = self.stored(wish.entitlement) if wish.kind == "grant" else None
-        return self._defined.get(wish.entitlement) or stored or self.entitlement(wish.entitlement)
+        stored = self.stored(desired.entitlement) if desired.kind == "grant" else None
+        return self._defined.get(desired.entitlement) or stored or self.entitlement(desired.entitlement)
 
     def entitlement(self, key: EntitlementKey) -> Entitlement | None:
         """What it is: as the manifest says, or as the application says of its resource; None where neither does."""

@@ -48,7 +48,7 @@ class AccountsOnTheWay:
     def _after(self, step: Step, id: str) -> Held:
         expected, accounts = self.expected(step), self.engine.accounts
         if expected is None:  # it was disabled, and what it holds again shows only now
-            return frozenset(self.engine.book.follower.held(Key(self.engine.account_type, id)))
+            return frozenset(self.engine.operations.follower.held(Key(self.engine.account_type, id)))
         assert step.role is not None
         if step.kind == "grant":
             return expected.difference(e for e in expected if accounts.excludes(step.role, e)) | {step.role}

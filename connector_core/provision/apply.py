@@ -170,7 +170,7 @@ def _found_different(requests: Requests, step: Step, operation: Operation) -> Er
     """The account holds another role: it was created elsewhere since the listing, or the application gave it."""
     if step.kind != "create_account" or operation.user_id is None:
         return None
-    held = requests.engine.book.follower.held(Key(requests.engine.account_type, operation.user_id))
+    held = requests.engine.operations.follower.held(Key(requests.engine.account_type, operation.user_id))
     if step.role is None or not held or step.role in held:
         return None
     was = "is there already" if operation.outcome == "unchanged" else "was created"

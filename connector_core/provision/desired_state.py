@@ -1,4 +1,4 @@
-"""What is wished for an account, and whether it is so already: idempotence is judged on the goal, not on a status."""
+"""What is desired for an account, and whether it is so already: idempotence is judged on the goal, not on a status."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class DesiredState:
 
     def is_satisfied(self, found: AccountState) -> bool | None:
         """Whether there is nothing to do; None where that cannot be read. The role of an account that exists is no
-        part of wishing for the account: it is never altered unasked.
+        part of desiring the account: it is never altered unasked.
         """
         if self.kind in ("create_account", "enable_account"):
             return found.there
@@ -155,7 +155,7 @@ class DesiredState:
         return None if found.unknown else self.role in found.held
 
     def named(self, found: AccountState) -> DesiredState:
-        """The wish for the account that was made for it."""
+        """The same for the account that was made."""
         return self if found.resource is None else evolve(self, key=found.resource.key)
 
     def require_login(self, found: AccountState) -> None:

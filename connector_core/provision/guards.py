@@ -17,7 +17,7 @@ from connector_core.provision.desired_state import AccountState, DesiredState
 class Definitions(Protocol):
     """What entitlements are; None where that is not known."""
 
-    def definition(self, wish: DesiredState) -> Entitlement | None: ...
+    def definition(self, desired: DesiredState) -> Entitlement | None: ...
 
     def entitlement(self, key: EntitlementKey) -> Entitlement | None: ...
 
@@ -48,39 +48,39 @@ class Guards:
     remember: Callable[[Key, str], None] = lambda key, entry: None
     inheritors: Callable[[Key], Iterable[AccessRow]] = lambda key: ()
 
-    def check(self, wish: DesiredState, found: AccountState, loss: Loss, consent: Consent) -> None:
+    def check(self, desired: DesiredState, found: AccountState, loss: Loss, consent: Consent) -> None:
         """Refuse a write that takes away what no confirmation allows.
 
         :raises GuardRefused: with the switch that allows it, where one does.
         """
         entitlement = loss.entitlement
-        if wish.kind == "revoke" and entitlement is not None and entitlement.on_revoke == "refused":
+        if desired.kind == "revoke" and entitlement is not None and entitlement.on_revoke == "refused":
             why = entitlement.note or "the connector says so"
             raise GuardRefused(f"revoking {entitlement.name} is refused: {why}", guard="on_revoke")
-        if loss.removes and wish.kind == "revoke" and found.unknown:
+        if loss.removes and desired.kind == "revoke" and found.unknown:
             raise GuardRefused(
-                f"what {wish.label} holds cannot be read, and revoking {wish.entitlement} would remove them",
+                f"what {desired.label} holds cannot be read, and revoking {desired.entitlement} would remove them",
                 hint="delete-user removes a person whatever they hold", guard="unreadable",
             )  # fmt: skip
-        if loss.takes and self.is_protected(wish, found) and not consent.include_protected:
+        if loss.takes and self.is_protected(desired, found) and not consent.include_protected:
             hint = "--include-protected overrides it, if that is meant"
-            raise GuardRefused(f"{wish.label} is protected", hint=hint, guard="protected")
-        if loss.takes and not consent.include_protected and (member := self._protected_member(wish)) is not None:
+            raise GuardRefused(f"{desired.label} is protected", hint=hint, guard="protected")
+        if loss.takes and not consent.include_protected and (member := self._protected_member(desired)) is not None:
             hint = "--include-protected overrides it, if that is meant"
             raise GuardRefused(
-                f"{member} is protected, and inherits what {wish.label} holds", hint=hint, guard="protected"
+                f"{member} is protected, and inherits what {desired.label} holds", hint=hint, guard="protected"
             )
 
-    def _protected_member(self, wish: DesiredState) -> str | None:
+    def _protected_member(self, desired: DesiredState) -> str | None:
         """Return an account that loses by what is taken from a group, and is protected; None where there is none."""
         ids = {key.id for key in self.protected}
-        if wish.key is None or not (ids or self.protection.entries):
+        if desired.key is None or not (ids or self.protection.entries):
             return None
-        rows = self.inheritors(wish.key)
+        rows = self.inheritors(desired.key)
         protected = (r for r in rows if r.user_id in ids or self.protection.entry_for(r.user, r.email, r.user_id))
         return next((row.user or row.user_id for row in protected), None)
 
-    def confirm(self, wish: DesiredState, loss: Loss, consent: Consent) -> bool:
+    def confirm(self, desired: DesiredState, loss: Loss, consent: Consent) -> bool:
         """Have a removal confirmed; whether a person had to be asked, which takes time.
 
         :raises GuardRefused: it is not confirmed.
@@ -88,42 +88,44 @@ class Guards:
         if not loss.removes or consent.yes:
             return False
         note = f" {loss.entitlement.note}" if loss.entitlement is not None and loss.entitlement.note else ""
-        disables = wish.kind == "disable_account"
-        what = f"takes all access from {wish.label}" if disables else f"removes {wish.label} from the application"
+        disables = desired.kind == "disable_account"
+        what = f"takes all access from {desired.label}" if disables else f"removes {desired.label} from the application"
         if consent.confirm is not None and consent.confirm(f"This {what}.{note}"):
             return True
         refused = "was not confirmed" if consent.confirm is not None else "needs to be confirmed"
-        message = f"{'disabling' if disables else 'removing'} {wish.label} {refused}; nothing was changed"
+        message = f"{'disabling' if disables else 'removing'} {desired.label} {refused}; nothing was changed"
         raise GuardRefused(message, hint="--yes confirms it", guard="confirmation")
 
-    def is_protected(self, wish: DesiredState, found: AccountState) -> bool:
+    def is_protected(self, desired: DesiredState, found: AccountState) -> bool:
         """Whether an entry names the account, or named it once; what it names now is remembered."""
-        names = [wish.login, wish.key and wish.key.id]
+        names = [desired.login, desired.key and desired.key.id]
         if found.resource is not None:
             names += [found.resource.login, found.resource.email, found.resource.id]
         entry = self.protection.entry_for(*names)
-        if entry is not None and wish.key is not None:
-            self.remember(wish.key, entry)
-        return entry is not None or wish.key in self.protected
+        if entry is not None and desired.key is not None:
+            self.remember(desired.key, entry)
+        return entry is not None or desired.key in self.protected
 
 
 @frozen(kw_only=True)
 class Loss:
-    """What a wish takes away. ``removes``: a person's account; ``takes``: that, or anything they hold."""
+    """What a desired state takes away. ``removes``: a person's account; ``takes``: that, or anything they hold."""
 
     entitlement: Entitlement | None
     removes: bool
     takes: bool
 
     @classmethod
-    def by(cls, wish: DesiredState, found: AccountState, definitions: Definitions) -> Loss:
+    def by(cls, desired: DesiredState, found: AccountState, definitions: Definitions) -> Loss:
         """Where what an entitlement is is not known, the worst is assumed."""
-        entitlement = definitions.definition(wish)
-        removes = wish.kind in ("delete_account", "disable_account") or (
-            wish.kind == "revoke" and (entitlement is None or entitlement.on_revoke == "removes_account")
+        entitlement = definitions.definition(desired)
+        removes = desired.kind in ("delete_account", "disable_account") or (
+            desired.kind == "revoke" and (entitlement is None or entitlement.on_revoke == "removes_account")
         )
         takes = (
-            removes or wish.kind == "revoke" or (wish.kind == "grant" and _downgrades(entitlement, found, definitions))
+            removes
+            or desired.kind == "revoke"
+            or (desired.kind == "grant" and _downgrades(entitlement, found, definitions))
         )
         return cls(entitlement=entitlement, removes=removes, takes=takes)
 

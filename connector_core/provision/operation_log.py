@@ -25,7 +25,7 @@ _LEVELS: dict[State, Level] = {"done": "info", "refused": "warning"}
 class OperationResult:
     """What an operation came to. ``after``: the account as it is now, for the picture; None leaves the picture alone.
 
-    ``confirmed``: what the account holds was read, and is no mere wish.
+    ``confirmed``: what the account holds was read, and is no mere intention.
     """
 
     state: State
@@ -48,17 +48,17 @@ class OperationLog:
     log: LogBuffer
     ended: deque[Operation] = field(factory=deque)
 
-    def begin(self, wish: DesiredState, before: AccountState, asked: Requester, *, reactivated: bool = False) -> int:
+    def begin(self, desired: DesiredState, before: AccountState, asked: Requester, *, reactivated: bool = False) -> int:
         """Write it down before anything is sent; its number."""
-        id = self.journal.begin(_facts(wish, before, reactivated), asked)
-        self.log.add("info", _asked_for(wish, before, asked))
+        id = self.journal.begin(_facts(desired, before, reactivated), asked)
+        self.log.add("info", _asked_for(desired, before, asked))
         with transaction(self.journal.db):  # whatever dies from here on, what was read before is to be seen
             self.log.flush(self.journal.db, id)
         return id
 
     def note(
         self,
-        wish: DesiredState,
+        desired: DesiredState,
         found: AccountState,
         asked: Requester,
         ending: OperationResult,
@@ -67,15 +67,15 @@ class OperationLog:
     ) -> Operation:
         """Write down what was asked for and needs no request."""
         with transaction(self.journal.db):
-            id = self.journal.insert(_facts(wish, found, reactivated), asked)
-            self.log.add("info", _asked_for(wish, found, asked))
-            self._end(id, wish, ending)
+            id = self.journal.insert(_facts(desired, found, reactivated), asked)
+            self.log.add("info", _asked_for(desired, found, asked))
+            self._end(id, desired, ending)
         return self._remember(id)
 
-    def end(self, id: int, wish: DesiredState, ending: OperationResult) -> Operation:
+    def end(self, id: int, desired: DesiredState, ending: OperationResult) -> Operation:
         """Write down what it came to."""
         with transaction(self.journal.db):
-            self._end(id, wish, ending)
+            self._end(id, desired, ending)
         return self._remember(id)
 
     def _remember(self, id: int) -> Operation:
@@ -90,13 +90,13 @@ class OperationLog:
         known = frozenset(self.follower.held(key)) - {found.checked}
         return known | (found.held if found.checked or not found.unknown else frozenset())
 
-    def _end(self, id: int, wish: DesiredState, ending: OperationResult) -> None:
+    def _end(self, id: int, desired: DesiredState, ending: OperationResult) -> None:
         mask, after = self.accounts.session.http.mask, ending.after
         resource = after.resource if after is not None else None
-        key = wish.key or (resource.key if resource else None)
+        key = desired.key or (resource.key if resource else None)
         event = None
         if after is not None and after.seen and key is not None:
-            event = self.follower.follow(id, self._now(key, wish, after, ending))
+            event = self.follower.follow(id, self._now(key, desired, after, ending))
         self.journal.finish(
             id, ending.state, outcome=ending.outcome, verified=ending.verified, key=key, replaced=ending.replaced,
             login=resource.login if resource else None, warnings=map(mask, ending.warnings),
@@ -110,10 +110,10 @@ class OperationLog:
         self.log.add(_LEVELS.get(ending.state, "error"), _ended(ending))
         self.log.flush(self.journal.db, id)
 
-    def _now(self, key: Key, wish: DesiredState, after: AccountState, ending: OperationResult) -> AccountSnapshot:
+    def _now(self, key: Key, desired: DesiredState, after: AccountState, ending: OperationResult) -> AccountSnapshot:
         unknown = after.unknown and after.checked is None
         held = self.held(key, after) if unknown else after.held
-        revoked = {wish.role} if wish.kind == "revoke" and ending.state == "done" else set()
+        revoked = {desired.role} if desired.kind == "revoke" and ending.state == "done" else set()
         elsewhere = after.partial and after.resource is not None
         return AccountSnapshot(
             key=key, resource=after.resource, held=held if after.there else frozenset(),
@@ -132,20 +132,21 @@ class OperationLog:
         return frozenset(e for e in missing if not any(self.accounts.excludes(e, other) for other in held))
 
 
-def _facts(wish: DesiredState, before: AccountState, reactivated: bool) -> JournalDraft:
+def _facts(desired: DesiredState, before: AccountState, reactivated: bool) -> JournalDraft:
     return JournalDraft(
-        kind=wish.kind, type=wish.type, key=wish.key, login=login_of(wish, before), entitlement=wish.role,
-        wanted=wish.account, before=_snapshot(before), reactivated=reactivated, as_of=wish.as_of,
+        kind=desired.kind, type=desired.type, key=desired.key, login=login_of(desired, before),
+        entitlement=desired.role,
+        wanted=desired.account, before=_snapshot(before), reactivated=reactivated, as_of=desired.as_of,
     )  # fmt: skip
 
 
-def _asked_for(wish: DesiredState, before: AccountState, asked: Requester) -> str:
-    what = f"{wish.kind} {wish.role}" if wish.role else wish.kind
+def _asked_for(desired: DesiredState, before: AccountState, asked: Requester) -> str:
+    what = f"{desired.kind} {desired.role}" if desired.role else desired.kind
     held = ", ".join(map(str, sorted(before.held))) or "nothing"
     status = before.resource.status if before.resource else "not there"
     known = "what is held cannot be read" if before.unknown else f"holds {held}"
     why = f"; reason: {asked.reason}" if asked.reason else ""
-    return f"{asked.who} asks: {what} for {login_of(wish, before) or wish.key}, who is {status}, {known}{why}"
+    return f"{asked.who} asks: {what} for {login_of(desired, before) or desired.key}, who is {status}, {known}{why}"
 
 
 def _ended(ending: OperationResult) -> str:
@@ -155,8 +156,8 @@ def _ended(ending: OperationResult) -> str:
     return f"{ending.state}: {', '.join(filter(None, [*facts, *error]))}"
 
 
-def login_of(wish: DesiredState, found: AccountState) -> str | None:
-    return (found.resource.login if found.resource else None) or wish.login
+def login_of(desired: DesiredState, found: AccountState) -> str | None:
+    return (found.resource.login if found.resource else None) or desired.login
 
 
 def _info(error: ConnectorCoreError, mask: Callable[[str], str]) -> ErrorInfo:

@@ -1,4 +1,4 @@
-"""What a person asks for, as wishes: the account found in the application itself, coming back, and its steps."""
+"""What a person asks for, as desired states: the account found in the application, coming back, and its steps."""
 
 from __future__ import annotations
 
@@ -40,47 +40,47 @@ class Requests:
         self._refuse_second_account(login, found)
         _refuse_other_type(account, found)
         base = DesiredState(kind="create_account", type=account.type, login=login, account=account, as_of=as_of)
-        wish = self._wish(found, base)
+        desired = self._desired(found, base)
         if planned is not None:
-            with engine.noting_refusals(wish, found):
+            with engine.noting_refusals(desired, found):
                 _require_planned(login, found, planned)
         if found.resource is None and engine.journal.was_invited(account.type, login):
-            return engine.unchanged(wish, found, "invited before, and not visible yet; delete-user takes that back")
+            return engine.unchanged(desired, found, "invited before, and not visible yet; delete-user takes that back")
         if found.resource is not None and not found.there:
-            return self._come_back(wish, found)
+            return self._come_back(desired, found)
         renamed = engine.journal.renamed(login) if found.resource is None else None
-        operation = engine.carry_out(wish, found)
+        operation = engine.carry_out(desired, found)
         return operation if renamed is None else evolve(operation, warnings=(*operation.warnings, renamed[0]))
 
     def delete(self, user: str | Key, *, expected: Held | None = None, login: str | None = None) -> Operation:
         """No account; one that is gone or disabled already is left as it is."""
-        wish = DesiredState(
+        desired = DesiredState(
             kind="delete_account", type=self.engine.account_type, expected=expected, expected_login=login
         )
-        return self._take(wish, user, holder=False)
+        return self._take(desired, user, holder=False)
 
     def disable(self, user: str | Key) -> Operation:
         """The account kept, without access; one that is disabled or gone already is left as it is."""
-        wish = DesiredState(kind="disable_account", type=self.engine.account_type)
-        return self._take(wish, user, holder=False)
+        desired = DesiredState(kind="disable_account", type=self.engine.account_type)
+        return self._take(desired, user, holder=False)
 
     def enable(self, user: str | Key) -> Operation:
         """The account enabled, with what the application gives it then."""
         found, key = self.principals.find(user)
         if found.resource is None:
             raise self._unknown(user, key)
-        wish = DesiredState(kind="enable_account", type=self.engine.account_type)
-        return self.engine.carry_out(self._wish(found, wish), found)
+        desired = DesiredState(kind="enable_account", type=self.engine.account_type)
+        return self.engine.carry_out(self._desired(found, desired), found)
 
     def revoke(
         self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None, login: str | None = None
     ) -> Operation:
         """The entitlement no longer held."""
-        wish = DesiredState(
+        desired = DesiredState(
             kind="revoke", type=self.engine.account_type, entitlement=entitlement, expected=expected,
             expected_login=login,
         )  # fmt: skip
-        return self._take(wish, user, holder=True)
+        return self._take(desired, user, holder=True)
 
     def grant(
         self, entitlement: EntitlementKey, user: str | Key, *, expected: Held | None = None, login: str | None = None
@@ -95,8 +95,8 @@ class Requests:
             with self.engine.noting_refusals(base, found):
                 base.require_expected(found)
             raise self._unknown(user, key)
-        wish = self._wish(found, base)
-        return self.engine.carry_out(wish, found) if found.there else self._come_back(wish, found)
+        desired = self._desired(found, base)
+        return self.engine.carry_out(desired, found) if found.there else self._come_back(desired, found)
 
     @property
     def principals(self) -> Principals:
@@ -107,7 +107,7 @@ class Requests:
 
         :raises UnknownName: none, or it is called otherwise by now. :raises AmbiguousName: several.
         """
-        own, follower = self.engine.session.manifest.entitlements, self.engine.book.follower
+        own, follower = self.engine.session.manifest.entitlements, self.engine.operations.follower
         found = named(name, {e.key for e in own} | set(follower.known()), names_of(own) | follower.role_names())
         if name not in (found.id, str(found.resource), str(found)) and found not in {e.key for e in own}:
             self._require_name(name, found.resource)
@@ -124,27 +124,27 @@ class Requests:
 
     # -- finding -------------------------------------------------------------------------------------------
 
-    def _wish(self, found: AccountState, wish: DesiredState) -> DesiredState:
-        """The wish for that very account or group."""
+    def _desired(self, found: AccountState, desired: DesiredState) -> DesiredState:
+        """The desired state of that very account or group."""
         if found.resource is None:
-            return wish
+            return desired
         invited, key = found.resource if found.resource.status == "pending" else None, found.resource.key
-        return evolve(wish, type=key.type, key=key, login=self.principals.label(found), invited=invited)
+        return evolve(desired, type=key.type, key=key, login=self.principals.label(found), invited=invited)
 
     # -- taking --------------------------------------------------------------------------------------------
 
-    def _take(self, wish: DesiredState, user: str | Key, *, holder: bool) -> Operation:
+    def _take(self, desired: DesiredState, user: str | Key, *, holder: bool) -> Operation:
         found, key = self.principals.find(user, holder=holder)
         if found.resource is not None:
-            return self.engine.carry_out(self._wish(found, wish), found)
+            return self.engine.carry_out(self._desired(found, desired), found)
         if key is not None:
             if not self.engine.journal.was_known_id(key):
                 raise self.principals.unknown_id(key)
-            return self.engine.carry_out(evolve(wish, key=key, type=key.type), found)
+            return self.engine.carry_out(evolve(desired, key=key, type=key.type), found)
         name = str(user).strip()
         if not self.principals.was_known(name):
             raise self.principals.unknown(name)
-        gone = evolve(wish, login=name)
+        gone = evolve(desired, login=name)
         self.principals.refuse_renamed(name)
         if self.principals.was_invited(name):
             return self.engine.unchanged(gone, evolve(found, seen=False), _INVITATION)
@@ -177,54 +177,56 @@ class Requests:
 
     # -- coming back ---------------------------------------------------------------------------------------
 
-    def _come_back(self, wish: DesiredState, found: AccountState) -> Operation:
+    def _come_back(self, desired: DesiredState, found: AccountState) -> Operation:
         """Enable a disabled account, then give the role asked for, each a journal step; then what was asked for.
 
         What an account holds again once it is enabled is guarded like what any other account holds.
         """
-        with self.engine.noting_refusals(wish, found):
-            wish.require_login(found)
-            wish.require_expected(found)
-        needed = ["provision_enable_account", *(["provision_grant"] if wish.role is not None else [])]
+        with self.engine.noting_refusals(desired, found):
+            desired.require_login(found)
+            desired.require_expected(found)
+        needed = ["provision_enable_account", *(["provision_grant"] if desired.role is not None else [])]
         self.engine.session.connector.require(*needed)
-        self.engine.announce_planned(wish, found, reactivated=True)
+        self.engine.announce_planned(desired, found, reactivated=True)
         engine = evolve(self.engine, consent=evolve(self.engine.consent, on_planned=None))
-        steps = [engine.carry_out(evolve(wish, kind="enable_account", entitlement=None, account=None), found)]
+        steps = [engine.carry_out(evolve(desired, kind="enable_account", entitlement=None, account=None), found)]
         if steps[0].state == "planned":
-            return self._planned(wish, steps[0])
+            return self._planned(desired, steps[0])
         if steps[0].state != "done":
-            return self._as_asked(wish, steps[0])
+            return self._as_asked(desired, steps[0])
         try:
-            return self._finish_return(engine, wish, steps)
+            return self._finish_return(engine, desired, steps)
         except GuardRefused as error:
             then = error.hint or "nothing else was changed"
             error.hint = f"the account was enabled, and holds what it held before; {then}"
             raise
 
-    def _finish_return(self, engine: Provisioner, wish: DesiredState, steps: list[Operation]) -> Operation:
+    def _finish_return(self, engine: Provisioner, desired: DesiredState, steps: list[Operation]) -> Operation:
         """Give an account that was just enabled what was asked for."""
-        now = engine.accounts.read(wish)
-        if wish.kind == "create_account" and wish.role is not None and wish.role not in now.held:
-            steps.append(engine.carry_out(evolve(wish, kind="grant", entitlement=wish.role, account=None), now))
-            now = engine.accounts.read(wish)
+        now = engine.accounts.read(desired)
+        if desired.kind == "create_account" and desired.role is not None and desired.role not in now.held:
+            steps.append(engine.carry_out(evolve(desired, kind="grant", entitlement=desired.role, account=None), now))
+            now = engine.accounts.read(desired)
         if steps[-1].state != "done":
-            return self._as_asked(wish, steps[-1])
-        if wish.expected_login is not None:
-            wish = evolve(wish, expected=now.held)  # the plan expected it disabled, and it is enabled for the plan now
-        main = engine.carry_out(wish, now, reactivated=True)
+            return self._as_asked(desired, steps[-1])
+        if desired.expected_login is not None:
+            desired = evolve(
+                desired, expected=now.held
+            )  # the plan expected it disabled, and it is enabled for the plan now
+        main = engine.carry_out(desired, now, reactivated=True)
         engine.journal.link([step.id for step in steps if step.id is not None], main)
         return main
 
-    def _planned(self, wish: DesiredState, step: Operation) -> Operation:
+    def _planned(self, desired: DesiredState, step: Operation) -> Operation:
         """A dry run shows the first request, which enables the account."""
-        then = (f"{wish.role.id} is granted after that",) if wish.role is not None else ()
-        return evolve(self._as_asked(wish, step), reactivated=True, warnings=(*step.warnings, *then))
+        then = (f"{desired.role.id} is granted after that",) if desired.role is not None else ()
+        return evolve(self._as_asked(desired, step), reactivated=True, warnings=(*step.warnings, *then))
 
-    def _as_asked(self, wish: DesiredState, step: Operation) -> Operation:
+    def _as_asked(self, desired: DesiredState, step: Operation) -> Operation:
         """A step in the words of what was asked for, where it ends there."""
-        role = wish.role
+        role = desired.role
         return evolve(
-            step, kind=wish.kind, resource_type=role and role.type, role=role and role.id,
+            step, kind=desired.kind, resource_type=role and role.type, role=role and role.id,
             entitlement=role and role.slug,
         )  # fmt: skip
 

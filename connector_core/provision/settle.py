@@ -41,7 +41,7 @@ class Settler:
         :raises CredentialsRefused, Interrupted: nothing more can be read.
         """
         settled = []
-        for entry in self.verifier.book.journal.open_entries():
+        for entry in self.verifier.operations.journal.open_entries():
             if entry.state != "unknown" and is_alive(entry.holder):
                 continue
             try:
@@ -54,9 +54,9 @@ class Settler:
                 continue
             if ending.state == entry.state:  # nothing new
                 continue
-            settled.append(self.verifier.book.end(entry.id, _wish(entry), ending))
+            settled.append(self.verifier.operations.end(entry.id, _desired(entry), ending))
             if entry.state == "unknown":  # it was announced when its answer did not come
-                self.verifier.book.ended.pop()
+                self.verifier.operations.ended.pop()
         return settled
 
     def _ending(self, entry: OpenOperation) -> OperationResult:
@@ -66,17 +66,19 @@ class Settler:
             )
         if entry.address not in (None, self.verifier.accounts.session.address):
             return self._elsewhere(entry)
-        wish, verifier = self._invited(_wish(entry)), self.verifier
+        desired, verifier = self._invited(_desired(entry)), self.verifier
         seen = _CARRIED_OUT if entry.accepted else _SEEN
-        found = verifier.accounts.listed(wish) if wish.kind == "create_account" else verifier.accounts.read(wish)
-        wish = wish.named(found)
-        so = wish.is_satisfied(found)
-        if so and wish.is_achieved(found) is None:
-            return verifier.as_wished(wish, AccountState(), found, seen, "what they hold cannot be read back")
+        found = (
+            verifier.accounts.listed(desired) if desired.kind == "create_account" else verifier.accounts.read(desired)
+        )
+        desired = desired.named(found)
+        so = desired.is_satisfied(found)
+        if so and desired.is_achieved(found) is None:
+            return verifier.as_desired(desired, AccountState(), found, seen, "what they hold cannot be read back")
         if so:
-            return verifier.done(wish, _before(entry), found, seen)
+            return verifier.done(desired, _before(entry), found, seen)
         if entry.accepted:
-            return self._accepted(entry, wish, found)
+            return self._accepted(entry, desired, found)
         if so is None:  # sending it again does no harm, taking it as done might
             return _failed("the answer was lost, and what they hold cannot be read", found)
         if entry.kind == "create_account" and self._may_turn_up(entry):
@@ -90,22 +92,24 @@ class Settler:
             hint="with that address in its settings again, the next command finds out whether it was done",
         )
         if entry.state == "unknown":  # what was written down when its answer did not come stays
-            book = self.verifier.book
-            with transaction(book.journal.db):
-                book.log.write(book.journal.db, "warning", f"operation {entry.id}: {error.message}; {error.hint}")
+            operations = self.verifier.operations
+            with transaction(operations.journal.db):
+                operations.log.write(
+                    operations.journal.db, "warning", f"operation {entry.id}: {error.message}; {error.hint}"
+                )
         return OperationResult(state="unknown", error=error)
 
-    def _invited(self, wish: DesiredState) -> DesiredState:
+    def _invited(self, desired: DesiredState) -> DesiredState:
         """Of an invited account, not being listed yet proves nothing (W14)."""
-        book = self.verifier.book
-        account = book.follower.resource(wish.key) if wish.key is not None else None
-        if account is None or wish.kind == "create_account" or not book.journal.is_invited(account):
-            return wish
-        return evolve(wish, invited=account)
+        operations = self.verifier.operations
+        account = operations.follower.resource(desired.key) if desired.key is not None else None
+        if account is None or desired.kind == "create_account" or not operations.journal.is_invited(account):
+            return desired
+        return evolve(desired, invited=account)
 
-    def _accepted(self, entry: OpenOperation, wish: DesiredState, found: AccountState) -> OperationResult:
+    def _accepted(self, entry: OpenOperation, desired: DesiredState, found: AccountState) -> OperationResult:
         if self._age(entry) < self.accepted_for:
-            return self.verifier.accepted(wish)
+            return self.verifier.accepted(desired)
         days = round(self.accepted_for / 86_400)
         return _failed(f"the application accepted it, and has not carried it out within {days} days", found)
 
@@ -122,7 +126,7 @@ def _failed(why: str, found: AccountState) -> OperationResult:
     )
 
 
-def _wish(entry: OpenOperation) -> DesiredState:
+def _desired(entry: OpenOperation) -> DesiredState:
     return DesiredState(
         kind=entry.kind, type=entry.type, key=entry.key, login=entry.login, account=entry.wanted,
         entitlement=entry.entitlement if entry.kind in ("grant", "revoke") else None,

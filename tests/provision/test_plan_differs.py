@@ -338,6 +338,6 @@ def test_the_property_finds_a_plan_that_takes_ids_alone(monkeypatch: pytest.Monk
         )
 
     monkeypatch.setattr(Planner, "difference", by_id)
-    monkeypatch.setattr(Provisioner, "_require_same_account", lambda self, wish, found: None)
+    monkeypatch.setattr(Provisioner, "_require_same_account", lambda self, desired, found: None)
     with pytest.raises(AssertionError, match=r"(PATCH|DELETE) of"):
         any_meddling()

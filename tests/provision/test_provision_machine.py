@@ -116,12 +116,12 @@ class Provisioning(RuleBasedStateMachine):
             assert here.truth() == truth or operation.kind == "grant"  # enabled first, and then refused
         if operation.state == "done" and operation.outcome == "changed":
             if operation.verified:  # what was accepted and is not to be seen may be an invitation
-                self.require_as_wished(method, *arguments)
+                self.require_as_asked(method, *arguments)
             again = getattr(here.connection, method)(*arguments, **terms)
             assert again.outcome == "unchanged"
             assert here.faults.writes().total() - writes == sent
 
-    def require_as_wished(self, method: str, *arguments: str) -> None:
+    def require_as_asked(self, method: str, *arguments: str) -> None:
         truth = self.here.truth()
         if method == "create_account":
             assert arguments[0] in truth

@@ -459,7 +459,7 @@ def test_a_role_that_is_written_and_never_shown(tmp_path: Path) -> None:
 
 
 def test_a_creation_whose_role_is_never_shown(tmp_path: Path) -> None:
-    """The account is there, its role a wish: unverified, unconfirmed, and a grant of it is unchanged."""
+    """The account is there, its role as asked for: unverified, unconfirmed, and a grant of it is unchanged."""
     with scene(tmp_path, switches=Switches(hide_role=True)) as here:
         connection = here.connection
         connection.sync()

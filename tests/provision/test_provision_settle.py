@@ -107,7 +107,7 @@ def killed(here: Scene, kind: str, *, carried_out: bool) -> None:
 @pytest.mark.parametrize("carried_out", [True, False], ids=["carried-out", "not"])
 @pytest.mark.parametrize("kind", list(CALLS))
 def test_p75_killed_between_sent_and_the_answer(here: Scene, kind: str, carried_out: bool) -> None:
-    """The next sync settles it by reading; the same command again ends as wished, with no user twice."""
+    """The next sync settles it by reading; the same command again ends as asked for, with no user twice."""
     killed(here, kind, carried_out=carried_out)
     written = here.faults.writes().total()
     here.connection.sync()

@@ -222,7 +222,7 @@ def plant(stage: Stage, deed: str, name: str | None = None) -> list[str]:
 LIES: dict[str, tuple[str, str | None, str, Callable[..., Any], str]] = {
     "done without looking": (
         "grant", "p40_patch_passed_over", "connector_core.provision.verify.Verifier.verify",
-        lambda self, wish, before, outcome: self.done(wish, before, before), "it is not so",
+        lambda self, desired, before, outcome: self.done(desired, before, before), "it is not so",
     ),
     "a 404 taken for gone": (
         "delete by id", "p55_one_is_not_routed", "connector_core.scim.presence._others_are_read",
@@ -230,11 +230,12 @@ LIES: dict[str, tuple[str, str | None, str, Callable[..., Any], str]] = {
     ),
     "failed without looking": (
         "grant", "p63_500_though_done", "connector_core.provision.verify.Verifier.after_error",
-        lambda self, wish, before, error, left: OperationResult(state="failed", error=error), "failed, and it is so",
+        lambda self, desired, before, error, left: OperationResult(state="failed", error=error), "failed, and it is so",
     ),
     "unknown without looking": (
         "delete", "p57_deletion_blocked_403", "connector_core.provision.verify.Verifier.after_error",
-        lambda self, wish, before, error, left: OperationResult(state="unknown", error=error), "though the answer came",
+        lambda self, desired, before, error, left: OperationResult(state="unknown", error=error),
+        "though the answer came",
     ),
     "settled without looking": (
         "delete", "p55_delete_is_html", "connector_core.provision.settle.Settler._ending",
