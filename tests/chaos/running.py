@@ -44,7 +44,7 @@ class Summary:
             (self.fired if times else self.unfired)[name] += times or 1
         self.worst = max(self.worst, (seconds, run.schedule.seed))
         self.worst_of_the_clock = max(self.worst_of_the_clock, (run.seconds_of_the_clock, run.schedule.seed))
-        self.memory = max(self.memory, _megabytes())
+        self.memory = max(self.memory, megabytes())
 
     def join(self, other: Summary) -> None:
         self.schedules += other.schedules
@@ -126,7 +126,7 @@ def _told(run: ChaosRun) -> str:
     return f"FAILED ({run.outcome}) {run.schedule}\n  {wrong}\n  replay: --seed {run.schedule.seed} --schedules 1"
 
 
-def _megabytes() -> int:
+def megabytes() -> int:
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most // (2**20 if sys.platform == "darwin" else 2**10)
 

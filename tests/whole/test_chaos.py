@@ -14,7 +14,7 @@ from attrs import evolve
 from chaos import schedule as schedules
 from chaos.operations import DEEDS, perform
 from chaos.oracle import Doubt, SyncOutcome, judge
-from chaos.running import run_all
+from chaos.running import megabytes, run_all
 from chaos.schedule import OPERATIONS, SYNC, ChaosSchedule, Struck, candidates, play
 from chaos.stage import Ledger, Picture, Stage, State
 from chaos.syncing import recover, sync
@@ -31,12 +31,13 @@ TESTS = Path(__file__).parents[1]
 @pytest.mark.parametrize("part", range(4))
 def test_random_schedules_of_faults(part: int) -> None:
     """Whatever comes together: what is shown is true or marked as not, and nobody is lost; bounded in memory."""
+    used = megabytes()  # by this process, for other tests
     summary = run_all(range(1 + part, 1 + SCHEDULES, 4))
     assert summary.failures == []
     assert summary.schedules == SCHEDULES / 4
     assert {"complete", "failed", "incomplete"} <= set(summary.outcomes)
     assert summary.fired.total() > SCHEDULES / 4
-    assert summary.memory < 500
+    assert summary.memory - used < 400
 
 
 def test_schedules_cover_the_catalogue() -> None:
