@@ -7,6 +7,7 @@ pages, shows that rows moved while they were read (P08).
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from itertools import pairwise
 
 from attrs import frozen
@@ -101,10 +102,13 @@ def single_readings(db: sqlite3.Connection, sync: int, stream: str, limit: int) 
     return [Key(*row) for row in db.execute(query, (sync, stream, limit))]
 
 
-def contradicted(db: sqlite3.Connection, sync: int, stream: str, limit: int) -> list[Key]:
-    """At most ``limit`` of the resources of which copies in this stream hold what excludes each other."""
-    query = f"SELECT type, id FROM staged WHERE sync = ? AND stream = ? AND unknown & {CONTRADICTED} LIMIT ?"
-    return [Key(*row) for row in db.execute(query, (sync, stream, limit))]
+def contradicted(db: sqlite3.Connection, sync: int) -> dict[str, list[Key]]:
+    """The resources of which copies in one stream hold what excludes each other, by stream: one look at all rows."""
+    found: defaultdict[str, list[Key]] = defaultdict(list)
+    query = f"SELECT stream, type, id FROM staged WHERE sync = ? AND unknown & {CONTRADICTED}"
+    for stream, type, id in db.execute(query, (sync,)):
+        found[stream].append(Key(type, id))
+    return found
 
 
 def _unexplained(db: sqlite3.Connection, sync: int, stream: str) -> str | None:

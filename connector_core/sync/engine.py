@@ -114,8 +114,9 @@ class SyncEngine:
         """Read the second time; what only one reading gave, and copies that differ, are then read by their id."""
         self._reading.drain("reading again")
         most = self._means.policy.max_lookups
+        contradictions = contradicted(self._db, self._sync) if self._can_look_up else {}
         for stream, times in readings(self._db, self._sync).items() if self._can_look_up else ():
-            doubtful = contradicted(self._db, self._sync, stream, most + 1)
+            doubtful = contradictions.get(stream, [])
             doubtful += single_readings(self._db, self._sync, stream, most + 1) if times == 2 else []
             if len(doubtful) <= most:
                 self._staging.frontier.look_up(stream, doubtful)
