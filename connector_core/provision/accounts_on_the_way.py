@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from connector_core.model import Key, Operation
-from connector_core.provision.desired_state import Differs
+from connector_core.provision.desired_state import DesiredState, Differs
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.matching import Held
 from connector_core.provision.plan import Step
@@ -46,12 +46,9 @@ class AccountsOnTheWay:
             self.held[step.user_id] = self._after(step, step.user_id)
 
     def _after(self, step: Step, id: str) -> Held:
-        expected, accounts = self.expected(step), self.engine.accounts
+        expected, type = self.expected(step), self.engine.account_type
         if expected is None:  # it was disabled, and what it holds again shows only now
-            return frozenset(self.engine.operations.follower.held(Key(self.engine.account_type, id)))
+            return frozenset(self.engine.operations.follower.held(Key(type, id)))
         assert step.role is not None
-        if step.kind == "grant":
-            return expected.difference(e for e in expected if accounts.excludes(step.role, e)) | {step.role}
-        entitlement = accounts.defined(step.role)
-        fallback = entitlement.falls_back_to if entitlement is not None else None
-        return expected - {step.role} | (frozenset({fallback}) if fallback is not None else frozenset())
+        desired = DesiredState(kind=step.kind, type=type, entitlement=step.role)
+        return self.engine.verifier.held_after(desired, expected)

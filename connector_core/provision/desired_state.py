@@ -8,7 +8,7 @@ from typing import Self
 from attrs import evolve, frozen
 
 from connector_core.errors import GuardRefused, ProtocolError
-from connector_core.model import EntitlementKey, Key, NewAccount, OperationKind, Page, Resource
+from connector_core.model import Entitlement, EntitlementKey, Key, NewAccount, OperationKind, Page, Resource
 from connector_core.names import ambiguous, fitting, is_same
 
 
@@ -180,6 +180,21 @@ class DesiredState:
         if found.held != self.expected and not (found.partial and found.held <= self.expected):
             held, expected = (", ".join(e.id for e in sorted(h)) or "nothing" for h in (found.held, self.expected))
             raise Differs(f"{self.label} holds {held}, planned for {expected}", hint=AGAIN)
+
+
+def held_after(
+    role: EntitlementKey, held: frozenset[EntitlementKey], *, revoked: bool, excluded: Iterable[EntitlementKey],
+    entitlement: Entitlement | None,
+) -> frozenset[EntitlementKey]:  # fmt: skip
+    """What is held once a role was granted, or ``revoked``.
+
+    :param excluded: what no account can hold together with it.
+    :param entitlement: what the role is, where that is known.
+    """
+    if not revoked:
+        return held.difference(excluded) | {role}
+    fallback = entitlement.falls_back_to if entitlement is not None else None
+    return held - {role} | (frozenset({fallback}) if fallback is not None else frozenset())
 
 
 def meant(text: str, accounts: Iterable[Resource]) -> Resource | None:

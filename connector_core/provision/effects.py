@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve, field, frozen
 
 from connector_core.model import Entitlement, EntitlementKey
+from connector_core.provision.desired_state import held_after
 from connector_core.provision.matching import Held
 from connector_core.provision.plan import Effect, Step
 
@@ -56,11 +57,10 @@ class Effects:
     def after(self, step: Step, held: Held) -> Held:
         """What the account of a grant or a revocation holds once it is done."""
         assert step.role is not None
-        if step.kind == "grant":
-            return held - self.excluded(step.role, held) | {step.role}
-        entitlement = self.of(step.role)
-        fallback = entitlement.falls_back_to if entitlement is not None else None
-        return held - {step.role} | (frozenset({fallback}) if fallback is not None else frozenset())
+        return held_after(
+            step.role, held, revoked=step.kind == "revoke", excluded=self.excluded(step.role, held),
+            entitlement=self.of(step.role),
+        )  # fmt: skip
 
     def removes_account(self, key: EntitlementKey) -> bool:
         """Whether revoking it takes the account away."""

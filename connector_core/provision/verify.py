@@ -25,7 +25,7 @@ from connector_core.errors import (
 from connector_core.model import EntitlementKey, Outcome, Resource
 from connector_core.names import is_same
 from connector_core.provision.accounts import Accounts
-from connector_core.provision.desired_state import AccountState, DesiredState
+from connector_core.provision.desired_state import AccountState, DesiredState, held_after
 from connector_core.provision.operation_log import OperationLog, OperationResult, State
 
 _NOTHING_DONE = (GuardRefused, CredentialsRefused, RateLimited)  # said before anything was done
@@ -275,11 +275,10 @@ class Verifier:
         role = desired.role
         if role is None:
             return held
-        if desired.kind != "revoke":
-            return frozenset(e for e in held if not self.accounts.excludes(role, e)) | {role}
-        entitlement = self.accounts.defined(role)
-        fallback = entitlement.falls_back_to if entitlement is not None else None
-        return (held - {role}) | ({fallback} if fallback is not None else set())
+        revoked = desired.kind == "revoke"
+        excluded = () if revoked else [e for e in held if self.accounts.excludes(role, e)]
+        entitlement = self.accounts.defined(role) if revoked else None
+        return held_after(role, held, revoked=revoked, excluded=excluded, entitlement=entitlement)
 
     def replaced(
         self, desired: DesiredState, before: frozenset[EntitlementKey], after: frozenset[EntitlementKey]
