@@ -8,7 +8,7 @@ into one inside it, so that the Kelvin sign is never a ``k``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol, TypeVar
 from unicodedata import normalize
@@ -19,7 +19,6 @@ from connector_core.model import EntitlementKey, Key
 # NFC would turn each of these into a character of ASCII: the Kelvin sign, the Greek question mark, the Greek varia.
 _SINGLETONS = re.compile("([\u212a\u037e\u1fef])")
 _LONGEST = 100  # characters of a text that are shown in an error
-_SHOWN = 10  # names that an error or a hint lists
 _DOTS = "\u3002\uff0e\uff61"  # what IDNA reads as a dot
 
 
@@ -84,11 +83,18 @@ def key_in(text: str, types: Iterable[str]) -> Key | None:
     return Key(type, id) if colon and id and type in types else None
 
 
+def some(texts: Sequence[str], most: int = 10, between: str = ", ", last: str = " ") -> str:
+    """The first of these, and how many more there are, for a message."""
+    more = f"{last}and {len(texts) - most} more" if len(texts) > most else ""
+    return between.join(texts[:most]) + more
+
+
 def ambiguous(text: str, accounts: Iterable[Named]) -> AmbiguousName:
     """Return the error that says which accounts a text may mean, each with its id."""
     every = [f"{row.login or row.email or 'an account without a login'} (id {row.id})" for row in accounts]
-    shown = ", ".join(every[:_SHOWN]) + (f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else "")
-    return AmbiguousName(f"{text!r} may mean any of: {shown}", hint="name the account by its id, as type:id or alone")
+    return AmbiguousName(
+        f"{text!r} may mean any of: {some(every)}", hint="name the account by its id, as type:id or alone"
+    )
 
 
 def entitlements_named(
@@ -109,8 +115,7 @@ def entitlements_named(
     ]  # fmt: skip
     if not found or not called:
         there = sorted({_shown(key.resource, names.get(key.resource)) for key in known})
-        more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
-        raise UnknownName(f"there is no role {text!r}", hint=f"there are: {', '.join(there[:_SHOWN]) or 'none'}{more}")
+        raise UnknownName(f"there is no role {text!r}", hint=f"there are: {some(there) or 'none'}")
     return found
 
 

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from connector_core.errors import ConnectorCoreError, CredentialsRefused, GuardRefused, Interrupted, StateError
 from connector_core.model import ErrorInfo, Key, NewAccount, Operation
+from connector_core.names import some
 from connector_core.provision.accounts_on_the_way import AccountsOnTheWay
 from connector_core.provision.desired_state import AGAIN, Differs
 from connector_core.provision.earlier_applies import EarlierApplies
@@ -195,5 +196,4 @@ def _info(error: ConnectorCoreError) -> ErrorInfo:
 
 
 def _some(texts: list[str], between: str = ", ") -> str:
-    more = f"{between}and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return between.join(texts[:_SHOWN]) + more
+    return some(texts, _SHOWN, between, between)

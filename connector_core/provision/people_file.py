@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 from connector_core.errors import UsageError
 from connector_core.files import read_bytes
 from connector_core.model import EntitlementKey
-from connector_core.names import checked_address, lowered, normalized
+from connector_core.names import checked_address, lowered, normalized, some
 
 COLUMNS = ("email", "role", "given_name", "family_name")
 _LARGEST = 16 * 2**20  # bytes: some hundred thousand people
@@ -157,5 +157,4 @@ def _person(columns: list[str], row: list[str], role: FindRole) -> Wanted:
 
 def wrong_lines(mistakes: Sequence[str], where: str = "") -> UsageError:
     """Return the error that names the lines of a file that are wrong, the first ten of them."""
-    more = f"; and {len(mistakes) - _SHOWN} more" if len(mistakes) > _SHOWN else ""
-    return UsageError(f"{where}{'; '.join(mistakes[:_SHOWN])}{more}", hint="nothing was planned; mend the file")
+    return UsageError(f"{where}{some(mistakes, _SHOWN, '; ', '; ')}", hint="nothing was planned; mend the file")

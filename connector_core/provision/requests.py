@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from connector_core.errors import AmbiguousName, GuardRefused, UnknownName, UsageError
 from connector_core.model import Entitlement, EntitlementKey, Key, NewAccount, Operation
-from connector_core.names import entitlements_named, is_same
+from connector_core.names import entitlements_named, is_same, some
 from connector_core.provision.desired_state import AGAIN, AccountState, DesiredState, Differs
 from connector_core.provision.engine import Provisioner
 from connector_core.provision.principals import Principals, checked_name
@@ -241,8 +241,7 @@ def named(role: str, known: Collection[EntitlementKey], names: Mapping[Key, str]
     """
     found = entitlements_named(role, known, names)
     if len(found) > 1:
-        which = ", ".join(map(str, found[:10])) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
-        raise AmbiguousName(f"{role!r} may be any of {which}", hint="name it as type:id:slug")
+        raise AmbiguousName(f"{role!r} may be any of {some([*map(str, found)])}", hint="name it as type:id:slug")
     return found[0]
 
 

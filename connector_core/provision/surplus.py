@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from attrs import field, frozen
 
 from connector_core.model import EntitlementKey
+from connector_core.names import some
 from connector_core.provision.effects import Effects
 from connector_core.provision.matching import Account
 from connector_core.provision.people_file import Wanted
@@ -50,12 +51,8 @@ class Surplus:
 
     def warnings(self) -> list[str]:
         """What was left, with whom and why."""
-        left = [f"{key.id} stays with {_some(who)}: {why}" for (why, key), who in sorted(self._left.items())]
-        unnamed = [f"no role is named for {_some(self._unnamed)}: what is held stays"] if self._unnamed else []
+        left = [f"{key.id} stays with {some([*who], _SHOWN)}: {why}" for (why, key), who in sorted(self._left.items())]
+        unnamed = (
+            [f"no role is named for {some([*self._unnamed], _SHOWN)}: what is held stays"] if self._unnamed else []
+        )
         return left + unnamed
-
-
-def _some(people: Iterable[str]) -> str:
-    people = list(people)
-    more = f" and {len(people) - _SHOWN} more" if len(people) > _SHOWN else ""
-    return ", ".join(people[:_SHOWN]) + more

@@ -23,7 +23,7 @@ from connector_core.model import (
     Picture,
     SyncInfo,
 )
-from connector_core.names import ambiguous, entitlements_named
+from connector_core.names import ambiguous, entitlements_named, some
 from connector_core.store.access import AccessRows, resources_at
 from connector_core.store.changes import changes_where
 from connector_core.store.connections import ConnectionRef, entitlement_of, find_connection, head
@@ -217,8 +217,7 @@ class Reader:
         keys = {EntitlementKey(r["type"], r["resource_id"], r["slug"]): int(r["id"]) for r in rows}
         found = entitlements_named(role, keys, self.role_names())
         if len(resources := sorted({key.resource for key in found})) > 1:
-            which = ", ".join(map(str, resources[:10])) + (" and more" if len(resources) > 10 else "")
-            raise AmbiguousName(f"{role!r} may be any of {which}", hint="name it as type:id")
+            raise AmbiguousName(f"{role!r} may be any of {some([*map(str, resources)])}", hint="name it as type:id")
         return [keys[key] for key in found]
 
     # -- what changed --------------------------------------------------------------------------------------
