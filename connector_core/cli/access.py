@@ -38,7 +38,7 @@ def access(options: Options, connection: str, user: str | None, role: str | None
         asked = host.connection(connection)
         entitlements = asked.entitlements()
         inherits = any(entitlement.expands for entitlement in entitlements)
-        labels = Labels(asked.role_labels())
+        labels = Labels({} if options.json else asked.role_labels())
         try:
             picture, rows = asked.view(user=user, role=role, at=at)
         except AmbiguousName as error:
@@ -92,7 +92,7 @@ def history(options: Options, connection: str, user: str) -> None:
     """
     with options.host() as host:
         asked = host.connection(connection)
-        people, labels = asked.history(user), Labels(asked.role_labels())
+        people, labels = asked.history(user), Labels({} if options.json else asked.role_labels())
     if options.json:
         print_json({"connection": connection, "history": [asdict(person) for person in people]})
         return

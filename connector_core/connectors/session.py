@@ -42,6 +42,11 @@ class Session:
     reading: str
     address: str
 
+    @property
+    def account_types(self) -> list[str]:
+        """The resource types that hold accounts; the first is meant where none is named."""
+        return [each.type for each in self.manifest.resource_types if "user" in each.traits]
+
 
 @contextmanager
 def opened(

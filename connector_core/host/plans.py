@@ -65,7 +65,7 @@ def require_confirmed(plan: Plan, terms: ChangeOptions) -> None:
 def planner(session: Session, reader: Reader) -> Planner:
     """A planner for the accounts of the connector's first account type: a step names an account by its id alone."""
     protection = protection_of(session.settings)
-    type = next((each.type for each in session.manifest.resource_types if "user" in each.traits), "")
+    type = next(iter(session.account_types), "")
     others = {normalized(name) for name in reader.names_beside(type)}
     return Planner(
         (*session.manifest.entitlements, *reader.entitlements()),

@@ -45,7 +45,7 @@ class Accounts:
     @property
     def types(self) -> list[str]:
         """The resource types that hold accounts."""
-        return [each.type for each in self.session.manifest.resource_types if "user" in each.traits]
+        return self.session.account_types
 
     def named_type(self, type: str | None) -> str:
         """Return the resource type of accounts of that name, by default the first.
@@ -92,14 +92,9 @@ class Accounts:
         """
         found = self.checked(desired, found)
         matters = desired.kind == "revoke" or (desired.kind == "grant" and not found.held)
-        if (
-            desired.is_satisfied(found) is None
-            and matters
-            and found.partial
-            and desired.key
-            and self._gives_all(desired.type)
-        ):
-            return found if found.unknown else self.read(desired)
+        lacks = matters and found.partial and desired.is_satisfied(found) is None
+        if lacks and not found.unknown and desired.key and self._gives_all(desired.type):
+            return self.read(desired)
         return found
 
     def checked(self, desired: DesiredState, found: AccountState) -> AccountState:

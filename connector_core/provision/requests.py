@@ -107,9 +107,10 @@ class Requests:
 
         :raises UnknownName: none, or it is called otherwise by now. :raises AmbiguousName: several.
         """
-        own, follower = self.engine.session.manifest.entitlements, self.engine.operations.follower
-        found = named(name, {e.key for e in own} | set(follower.known()), names_of(own) | follower.role_names())
-        if name not in (found.id, str(found.resource), str(found)) and found not in {e.key for e in own}:
+        plain, follower = self.engine.session.manifest.entitlements, self.engine.operations.follower
+        own = {e.key for e in plain}
+        found = named(name, own | set(follower.known()), names_of(plain) | follower.role_names())
+        if name not in (found.id, str(found.resource), str(found)) and found not in own:
             self._require_name(name, found.resource)
         return found
 
@@ -210,9 +211,8 @@ class Requests:
         if steps[-1].state != "done":
             return self._as_asked(desired, steps[-1])
         if desired.expected_login is not None:
-            desired = evolve(
-                desired, expected=now.held
-            )  # the plan expected it disabled, and it is enabled for the plan now
+            # The plan expected it disabled, and it is enabled for the plan now.
+            desired = evolve(desired, expected=now.held)
         main = engine.carry_out(desired, now, reactivated=True)
         engine.journal.link([step.id for step in steps if step.id is not None], main)
         return main
